@@ -1,0 +1,6 @@
+//! Floor 0: small types every other floor uses. Nothing here knows of HTTP clients, vendors or configuration.
+
+pub mod id;
+pub mod outcome;
+pub mod raw;
+pub mod secret;

@@ -1,0 +1,119 @@
+//! A JSON object that keeps its keys' order and its values' exact bytes, so that editing one field leaves the rest untouched.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+/// An object as a list of (key, raw value). A repeated key is an error: two readers could otherwise disagree on it.
+#[derive(Debug, Default)]
+pub struct RawObject<'a> {
+    fields: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+}
+
+impl<'a> RawObject<'a> {
+    pub fn parse(text: &'a [u8]) -> Result<Self, serde_json::Error> {
+        serde_json::from_slice(text)
+    }
+
+    pub fn get(&self, key: &str) -> Option<&RawValue> {
+        self.fields.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_ref())
+    }
+
+    pub fn contains(&self, key: &str) -> bool {
+        self.get(key).is_some()
+    }
+
+    /// Replaces the value in place, or appends the field.
+    pub fn set(&mut self, key: &'a str, value: Box<RawValue>) {
+        match self.fields.iter_mut().find(|(k, _)| k == key) {
+            Some((_, slot)) => *slot = Cow::Owned(value),
+            None => self.fields.push((Cow::Borrowed(key), Cow::Owned(value))),
+        }
+    }
+
+    pub fn remove(&mut self, key: &str) -> Option<Cow<'a, RawValue>> {
+        let at = self.fields.iter().position(|(k, _)| k == key)?;
+        Some(self.fields.remove(at).1)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.fields.iter().map(|(k, v)| (k.as_ref(), v.as_ref()))
+    }
+
+    /// The object as JSON text. Values are copied byte for byte.
+    pub fn write(&self) -> Vec<u8> {
+        let size = self.fields.iter().map(|(k, v)| k.len() + v.get().len() + 6).sum::<usize>() + 2;
+        let mut out = Vec::with_capacity(size);
+        out.push(b'{');
+        for (at, (key, value)) in self.fields.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            // Writing a string to a Vec cannot fail.
+            let _ = serde_json::to_writer(&mut out, key);
+            out.push(b':');
+            out.extend_from_slice(value.get().as_bytes());
+        }
+        out.push(b'}');
+        out
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawObject<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields;
+
+        #[derive(serde::Deserialize)]
+        struct Key<'k>(#[serde(borrow)] Cow<'k, str>);
+
+        impl<'de> Visitor<'de> for Fields {
+            type Value = RawObject<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut fields: Vec<(Cow<'de, str>, Cow<'de, RawValue>)> = Vec::with_capacity(16);
+                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                    if fields.iter().any(|(k, _)| *k == key) {
+                        return Err(A::Error::custom(format_args!("duplicate field `{key}`")));
+                    }
+                    fields.push((key, Cow::Borrowed(value)));
+                }
+                Ok(RawObject { fields })
+            }
+        }
+
+        deserializer.deserialize_map(Fields)
+    }
+}
+
+/// A JSON value from something serialisable. Strings, numbers and trees of them always serialise.
+pub fn to_raw(value: &impl serde::Serialize) -> Box<RawValue> {
+    serde_json::value::to_raw_value(value).unwrap_or_else(|_| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_edit_leaves_every_other_byte_alone() {
+        let text = br#"{"z": 1.50, "model":"a","x":{"k" : [1, 2]}}"#;
+        let mut object = RawObject::parse(text).unwrap();
+        object.set("model", to_raw(&"b"));
+        assert_eq!(object.write(), br#"{"z":1.50,"model":"b","x":{"k" : [1, 2]}}"#);
+        object.remove("z");
+        object.set("stream", to_raw(&true));
+        assert_eq!(object.write(), br#"{"model":"b","x":{"k" : [1, 2]},"stream":true}"#);
+    }
+
+    #[test]
+    fn an_escaped_duplicate_is_still_a_duplicate() {
+        let error = RawObject::parse(br#"{"model":"a","mod\u0065l":"b"}"#).unwrap_err();
+        assert!(error.to_string().contains("duplicate field `model`"), "{error}");
+    }
+}

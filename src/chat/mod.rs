@@ -1,0 +1,37 @@
+//! Floor 2: the hub. One model of a chat request, answer and stream that every dialect reads into and writes from.
+//! No vendor's name appears here.
+
+mod error;
+mod event;
+mod fold;
+mod request;
+mod response;
+mod usage;
+
+pub use error::{ApiError, ErrorKind, Fault};
+pub use event::{Citation, Event, FinishReason};
+pub use fold::{Collector, unfold};
+pub use request::{
+    CacheHint, Dropped, Effort, Media, Message, OutputFormat, Part, PartKind, RawJson, Reasoning, Request, Role, Sampling, Tool,
+    ToolChoice, ToolKind,
+};
+pub use response::{Choice, Response};
+pub use usage::Usage;
+
+/// The wire formats the sidecar speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DialectId {
+    /// OpenAI's Chat Completions and everything that copies it.
+    OpenAiChat,
+    /// Anthropic's Messages.
+    AnthropicMessages,
+}
+
+impl DialectId {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAiChat => "openai_chat",
+            Self::AnthropicMessages => "anthropic_messages",
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The checked configuration: every value in its own type, every reference resolved.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::base::secret::Secret;
+
+/// A configuration that has passed every check.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses of the data listener. Boot-only.
+    pub listen: Vec<SocketAddr>,
+    /// TLS on the data listener. Boot-only.
+    pub tls: Option<ServerTls>,
+    pub admin: Admin,
+    /// Who may call; empty means anyone who can reach the listener.
+    pub clients: Vec<Client>,
+    pub providers: BTreeMap<String, Provider>,
+    /// Aliases.
+    pub models: BTreeMap<String, Route>,
+    pub unsupported: Unsupported,
+    pub server: Server,
+    pub log: Log,
+    /// Keys that are understood but have no effect yet, and other advice, one line each.
+    pub warnings: Vec<String>,
+    /// Every file the configuration was read from, secrets included.
+    pub files: Vec<PathBuf>,
+    /// SHA-256 over the content of all `files`, in hex.
+    pub hash: String,
+}
+
+#[derive(Clone, Debug)]
+pub struct Admin {
+    /// Boot-only.
+    pub listen: Vec<SocketAddr>,
+    pub tokens: Vec<AdminToken>,
+}
+
+#[derive(Clone, Debug)]
+pub struct AdminToken {
+    pub name: String,
+    pub role: Role,
+    pub token: Secret,
+}
+
+/// What an admin token may do: read; also reload, test and reset; everything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    Viewer,
+    Operator,
+    Admin,
+}
+
+/// A caller of the data listener.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub name: String,
+    pub key: Secret,
+    /// Models it may use, as glob patterns over what a client writes in `model`; empty means all.
+    pub models: Vec<String>,
+}
+
+/// Certificates are PEM, read when the configuration is loaded.
+#[derive(Clone, Debug)]
+pub struct ServerTls {
+    pub cert_pem: Vec<u8>,
+    pub key_pem: Secret,
+}
+
+/// One upstream: a vendor's API at a base URL with a credential.
+#[derive(Clone, Debug)]
+pub struct Provider {
+    pub name: String,
+    /// A vendor id of the catalogue.
+    pub vendor: String,
+    /// From the file, or the vendor's own. Without a trailing slash.
+    pub base_url: String,
+    pub auth: ProviderAuth,
+    pub organization: Option<String>,
+    pub project: Option<String>,
+    /// Azure's `api-version`; `None` means the `/openai/v1` form.
+    pub api_version: Option<String>,
+    /// Azure: model name to deployment name.
+    pub deployments: BTreeMap<String, String>,
+    /// Further headers sent with every request.
+    pub headers: Vec<(String, String)>,
+    /// Models offered; `None` means learnt from the vendor's list.
+    pub models: Option<Vec<String>>,
+    pub timeout: Timeouts,
+    pub retry: Retry,
+    pub tls: ClientTls,
+    /// The file's own quirks on top of the vendor's (catalogue form, as JSON).
+    pub quirks: Option<serde_json::Value>,
+}
+
+#[derive(Clone, Debug)]
+pub enum ProviderAuth {
+    /// The vendor's usual header with this key.
+    Key(Secret),
+    /// The client's own credential is sent on.
+    Forward,
+    /// The vendor needs none.
+    None,
+}
+
+/// Per attempt, but for `total`, which covers all attempts of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// DNS, TCP and TLS together.
+    pub connect: Duration,
+    /// From the request sent to the first content event (or the whole answer where it is not streamed).
+    pub first_token: Duration,
+    /// The longest silence between two bytes of a body.
+    pub idle: Duration,
+    pub total: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(5),
+            first_token: Duration::from_secs(60),
+            idle: Duration::from_secs(60),
+            total: Duration::from_secs(600),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retry {
+    /// Attempts in total, over all targets.
+    pub attempts: u32,
+    pub backoff_min: Duration,
+    pub backoff_max: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 3, backoff_min: Duration::from_millis(100), backoff_max: Duration::from_secs(2) }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct ClientTls {
+    /// Further trust anchors, PEM.
+    pub ca_pem: Option<Vec<u8>>,
+    /// A client certificate and its key, PEM.
+    pub identity_pem: Option<(Vec<u8>, Secret)>,
+    /// The name to verify instead of the URL's host.
+    pub server_name: Option<String>,
+}
+
+/// What an alias stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    pub strategy: Strategy,
+    pub targets: Vec<Target>,
+    /// Tried in order when no target can answer.
+    pub fallback: Vec<Target>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Target {
+    pub provider: String,
+    pub model: String,
+    pub weight: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    Failover,
+    Weighted,
+    RoundRobin,
+    LeastLatency,
+    LeastBusy,
+    Cheapest,
+}
+
+/// What happens to request fields that the target cannot express.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Unsupported {
+    /// Dropped, named in `x-llm-dropped`.
+    Drop,
+    /// Dropped, named in `x-llm-dropped` and in the log.
+    #[default]
+    Warn,
+    /// Refused with 400.
+    Reject,
+}
+
+/// Limits and times of the sidecar's own listeners.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Server {
+    /// The largest request body that is read as JSON, in bytes.
+    pub max_body: usize,
+    /// The largest whole answer that is collected, in bytes.
+    pub max_response: usize,
+    /// The largest single event of a stream, in bytes.
+    pub max_event: usize,
+    /// The time a client has to send its request's head.
+    pub header_timeout: Duration,
+    /// The longest silence while a client sends its body.
+    pub body_timeout: Duration,
+    /// The longest time a client may read nothing of its answer.
+    pub write_timeout: Duration,
+    /// How long an idle connection of a client is kept.
+    pub keep_alive: Duration,
+    /// Silence in a stream after which a heartbeat is sent.
+    pub heartbeat: Duration,
+    /// After SIGTERM: how long new requests are still taken.
+    pub drain_delay: Duration,
+    /// After SIGTERM: how long open requests may go on.
+    pub drain_timeout: Duration,
+    /// Worker threads; `None` means one per core this process may use.
+    pub workers: Option<usize>,
+    /// Listen beyond loopback although anyone could call (no `clients`).
+    pub allow_open: bool,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            max_body: 64 << 20,
+            max_response: 64 << 20,
+            max_event: 8 << 20,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(60),
+            keep_alive: Duration::from_secs(75),
+            heartbeat: Duration::from_secs(15),
+            drain_delay: Duration::from_secs(5),
+            drain_timeout: Duration::from_secs(300),
+            workers: None,
+            allow_open: false,
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// A `tracing` filter: `info`, `llm_sidecar=debug`.
+    pub level: String,
+    pub format: LogFormat,
+    /// One line per request.
+    pub access: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".into(), format: LogFormat::Json, access: true }
+    }
+}

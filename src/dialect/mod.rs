@@ -1,0 +1,168 @@
+//! Floor 3: the wire formats. A dialect speaks both ways: it reads requests and writes answers as a server does, writes
+//! requests and reads answers as a client does, all in terms of the hub (`chat`). Where both ends speak the same dialect the
+//! bytes are relayed, and the dialect only edits and watches them.
+
+pub mod anthropic_messages;
+pub mod openai_chat;
+mod quirks;
+
+use bytes::{Bytes, BytesMut};
+
+use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
+pub use quirks::Quirks;
+
+/// The dialect of an id.
+pub fn dialect(id: DialectId) -> &'static dyn Dialect {
+    match id {
+        DialectId::OpenAiChat => &openai_chat::OpenAiChat,
+        DialectId::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+    }
+}
+
+/// A wire format for chat, in both directions.
+pub trait Dialect: Send + Sync {
+    fn id(&self) -> DialectId;
+
+    // --- as a server ---------------------------------------------------------------------------------------------------
+
+    /// Checks a request's outer shape and finds what routing and policy need, without building the request.
+    fn view(&self, body: &[u8]) -> Result<View, ApiError>;
+
+    /// Reads a client's request.
+    fn read_request(&self, body: &[u8]) -> Result<Request, ApiError>;
+
+    /// Writes a whole answer.
+    fn write_response(&self, response: Response, reply: &Reply) -> Vec<u8>;
+
+    /// Writes a streamed answer, event by event.
+    fn encoder(&self, reply: &Reply) -> Box<dyn Encode>;
+
+    /// Writes an error body.
+    fn write_error(&self, error: &ApiError, request_id: &str) -> Vec<u8>;
+
+    /// Writes an error as an event of a stream that has begun.
+    fn write_error_event(&self, error: &ApiError, out: &mut BytesMut);
+
+    /// A keep-alive the official clients of this dialect ignore.
+    fn heartbeat(&self) -> &'static [u8];
+
+    // --- as a client ---------------------------------------------------------------------------------------------------
+
+    /// Writes a request to a vendor. What the dialect or the vendor cannot say is in `dropped`.
+    fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError>;
+
+    /// Reads a whole answer with a success status; a vendor error inside it is an `Err`.
+    fn read_response(&self, body: &[u8]) -> Result<Response, ApiError>;
+
+    /// Reads a streamed answer, event by event.
+    fn decoder(&self) -> Box<dyn Decode>;
+
+    /// Reads an error body of any shape the dialect's vendors use. The status is the vendor's.
+    fn read_error(&self, status: u16, body: &[u8]) -> ApiError;
+
+    // --- both ends alike -----------------------------------------------------------------------------------------------
+
+    /// Edits a client's request for a vendor of the same dialect, only where it must change.
+    fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError>;
+
+    /// Checks a vendor's whole answer and edits it where the vendor deviates from the dialect.
+    fn edit_response(&self, body: Bytes, reply: &Reply, quirks: &Quirks) -> Result<Edited, ApiError>;
+
+    /// Watches a vendor's stream on its way to a client of the same dialect.
+    fn tap(&self, reply: &Reply, quirks: &Quirks) -> Box<dyn Tap>;
+}
+
+/// What routing and policy need to know of a request.
+#[derive(Clone, Debug, PartialEq)]
+pub struct View {
+    pub model: String,
+    pub stream: bool,
+    /// The client asked for the usage as an event of the stream.
+    pub include_usage: bool,
+    /// The most tokens the client wants back.
+    pub max_tokens: Option<u64>,
+}
+
+/// What an answer has to know of the request it answers.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The model as the client named it.
+    pub requested_model: String,
+    /// The model as the vendor was asked for it.
+    pub upstream_model: String,
+    /// The client wants the usage as an event of the stream.
+    pub include_usage: bool,
+    /// An estimate of the prompt's tokens, for dialects that tell it before the vendor does.
+    pub prompt_estimate: u64,
+    /// Unix seconds.
+    pub created: u64,
+}
+
+/// Whom a request is written for.
+#[derive(Clone, Copy, Debug)]
+pub struct To<'a> {
+    /// The model's name at the vendor.
+    pub model: &'a str,
+    pub quirks: &'a Quirks,
+    /// Ask for the usage even if the client did not (it is stripped again from the answer).
+    pub want_usage: bool,
+}
+
+/// A request as the vendor gets it.
+#[derive(Debug)]
+pub struct Written {
+    pub body: Bytes,
+    pub dropped: Dropped,
+}
+
+/// A vendor's whole answer as the client gets it.
+#[derive(Debug)]
+pub struct Edited {
+    pub body: Bytes,
+    pub usage: Option<Usage>,
+}
+
+/// Reads a vendor's stream. One call per frame, in order; `end` once at the clean end of the body.
+pub trait Decode: Send {
+    /// `name` is the frame's event name (empty where the framing has none), `data` its payload.
+    fn frame(&mut self, name: &[u8], data: &[u8], out: &mut Vec<Event>) -> Result<(), ApiError>;
+
+    /// The body ended. Pushes `Done` where the end itself is the vendor's terminal marker; an answer that is not whole is an error.
+    fn end(&mut self, out: &mut Vec<Event>) -> Result<(), ApiError>;
+}
+
+/// Writes a stream to a client. Never called again after `Event::Done` or `Event::Error`.
+pub trait Encode: Send {
+    fn event(&mut self, event: Event, out: &mut BytesMut);
+}
+
+/// Watches a relayed stream.
+pub trait Tap: Send {
+    /// Judges one frame; `raw` is all of its bytes, the blank line included.
+    fn event(&mut self, raw: &[u8], seen: &mut Seen) -> Verdict;
+
+    /// The body ended cleanly: bytes still owed to the client, or why the answer is not whole.
+    fn end(&mut self, seen: &mut Seen) -> Result<Vec<u8>, ApiError>;
+}
+
+/// What a tap has seen of a stream so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Seen {
+    /// Something of the answer has come.
+    pub content: bool,
+    /// The answer is whole: the vendor's terminal marker has come.
+    pub done: bool,
+    /// The latest token counts.
+    pub usage: Option<Usage>,
+}
+
+/// What becomes of a relayed frame.
+#[derive(Debug, PartialEq)]
+pub enum Verdict {
+    /// The same bytes go on.
+    Pass,
+    Drop,
+    Replace(Vec<u8>),
+    /// The stream ends here with this error.
+    Fail(ApiError),
+}

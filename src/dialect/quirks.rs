@@ -1,0 +1,8 @@
+//! How a vendor deviates from its dialect: data, not code. A catalogue row or a provider's `quirks:` fills it.
+
+use serde::Deserialize;
+
+/// Deviations of one vendor. Empty means the vendor keeps to its dialect.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Quirks {}
