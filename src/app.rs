@@ -17,7 +17,7 @@ use crate::runtime::watch::Watcher;
 use crate::runtime::{Load, Runtime};
 use crate::server::{self, Phase};
 use crate::upstream::Pool;
-use crate::{admin, vendor};
+use crate::{admin, simulate, vendor};
 
 /// How long aborted streams have to tell their clients.
 const PARTING: Duration = Duration::from_millis(500);
@@ -188,6 +188,17 @@ fn start_log(log: &config::Log) {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
         LogFormat::Text => builder.init(),
     }
+}
+
+/// Runs the vendor simulator until it is killed.
+pub fn simulate(options: simulate::Options) -> anyhow::Result<()> {
+    start_log(&config::Log::default());
+    let address = options.listen;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(simulate::run(options))
+        .with_context(|| format!("the simulator cannot listen on {address}; is something else using it?"))
 }
 
 /// Checks FILE and tells every problem. `Ok` when it is valid.

@@ -45,6 +45,7 @@ enum Command {
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
     /// Serve a vendor simulator that needs no key and no network.
+    #[command(after_long_help = simulate::directive_help())]
     Simulate(simulate::Options),
     /// Ask the admin listener of a running sidecar whether it is ready. Exits 0 or 1; for probes in images without a shell.
     Health {
@@ -77,7 +78,7 @@ pub fn run(cli: Cli) -> ExitCode {
             println!("{:#}", config::schema());
             ExitCode::SUCCESS
         }
-        Command::Simulate(options) => finish(simulate::run(options)),
+        Command::Simulate(options) => finish(app::simulate(options)),
         Command::Health { admin } => finish(health(admin)),
     }
 }
