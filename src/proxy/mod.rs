@@ -38,22 +38,23 @@ use route::Route;
 pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
     let mut meter = Meter::new(&worker, connection, &request);
     let dialect = route::dialect_of(request.uri().path());
+    let allow = route::allow(request.uri().path());
     let served = std::panic::AssertUnwindSafe(serve(&worker, request, &mut meter)).catch_unwind().await;
     match served {
         Ok(Ok(answer)) => respond::finish(answer, meter),
-        Ok(Err(error)) => respond::error(&error, dialect, meter),
+        Ok(Err(error)) => respond::error(&error, dialect, allow, meter),
         Err(_panic) => {
             worker.runtime.metrics.panics.inc();
-            respond::error(&ApiError::internal("the request could not be processed"), dialect, meter)
+            respond::error(&ApiError::internal("the request could not be processed"), dialect, allow, meter)
         }
     }
 }
 
 async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<respond::Answer, ApiError> {
     let snapshot = worker.runtime.snapshot();
+    ingress::check_head(&request)?;
     let route = route::find(request.method(), request.uri().path())?;
     meter.set_endpoint(route.name());
-    ingress::check_head(&request)?;
     let client = ingress::authenticate(&snapshot, request.headers())?;
     meter.set_client(client.as_ref());
     match route {

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::attempt::{read_vendor_error, send_error};
 use super::body::collect::collect;
+use super::body::event_stream::{EventStream, Mode};
 use super::body::source::{Deadlines, Source};
 use super::meter::Meter;
 use super::respond::{Answer, Content};
@@ -20,7 +21,7 @@ use super::{headers, ingress, models, outgoing};
 use crate::base::outcome::AttemptClass;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
-use crate::dialect::openai_chat;
+use crate::dialect::{Quirks, Reply, dialect, openai_chat};
 use crate::runtime::{ClientEntry, Snapshot, Target};
 use crate::upstream::RequestBody;
 use crate::vendor::Endpoint;
@@ -39,9 +40,13 @@ pub(super) async fn run(
     meter: &mut Meter,
 ) -> Result<Answer, ApiError> {
     let (head, body) = request.into_parts();
+    let mut streaming = false;
     let (target, body) = if is_json(&head.headers) && head.method == Method::POST {
         let bytes = ingress::read_body(body, &head.headers, snapshot).await?;
-        json_request(worker, snapshot, client, &head.headers, bytes, deployment, meter).await?
+        let view = openai_chat::generic_view(&bytes)?;
+        streaming = view.stream;
+        let model = deployment.or(view.model);
+        json_request(worker, snapshot, client, &head.headers, bytes, model, streaming, meter).await?
     } else {
         let target = match &deployment {
             Some(model) => {
@@ -53,9 +58,10 @@ pub(super) async fn run(
         (target, stream_upload(body))
     };
     let provider = &*target.provider;
-    let path = provider.path(Endpoint::Other(path), &target.model, head.uri.query());
+    let url = provider.path(Endpoint::Other(path), &target.model, head.uri.query());
     let upload = matches!(body, RequestBody::Stream(_));
-    let mut outgoing = outgoing::request(provider, head.method, &path, &head.headers, DialectId::OpenAiChat, body)?;
+    let is_watched = matches!(path, "/completions" | "/embeddings");
+    let mut outgoing = outgoing::request(provider, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
     headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
     if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {
         outgoing.headers_mut().insert(CONTENT_ENCODING, coding.clone());
@@ -78,9 +84,19 @@ pub(super) async fn run(
     let (head, body) = response.into_parts();
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: None, idle, content_idle: idle, total, heartbeat: idle };
+    let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
+    let mut out = HeaderMap::with_capacity(12);
+    headers::to_client(&head.headers, &mut out);
+    if head.status.is_success() && is_watched {
+        let deadlines = Deadlines { first: Some(by), heartbeat: snapshot.config.server.heartbeat, ..deadlines };
+        let source = Source::new(body, coding, snapshot.config.server.max_response, deadlines)?;
+        let answered = watched(snapshot, &target, source, streaming, out, meter).await;
+        if answered.is_err() {
+            meter.attempt_ended(AttemptClass::Ambiguous);
+        }
+        return answered;
+    }
     if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
-        let mut out = HeaderMap::with_capacity(12);
-        headers::to_client(&head.headers, &mut out);
         headers::content(&head.headers, &mut out);
         if let Some(length) = head.headers.get(CONTENT_LENGTH) {
             out.insert(CONTENT_LENGTH, length.clone());
@@ -89,26 +105,58 @@ pub(super) async fn run(
         return Ok(Answer { status: head.status, headers: out, content: Content::Raw(Box::new(source)) });
     }
     meter.attempt_ended(AttemptClass::Deterministic);
-    let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
     let body = collect(Source::new(body, coding, MAX_ERROR, deadlines)?, MAX_ERROR).await.unwrap_or_default();
     Err(read_vendor_error(provider, head.status, &head.headers, &body))
 }
 
+/// An answer whose form is known, though it is not chat: errors inside it, cuts and token counts are seen.
+async fn watched(
+    snapshot: &Snapshot,
+    target: &Target,
+    source: Source,
+    streaming: bool,
+    out: HeaderMap,
+    meter: &mut Meter,
+) -> Result<Answer, ApiError> {
+    let client = dialect(DialectId::OpenAiChat);
+    let reply = Reply {
+        requested_model: target.model.to_string(),
+        upstream_model: target.model.to_string(),
+        include_usage: true,
+        prompt_estimate: 0,
+        created: 0,
+    };
+    let quirks = Quirks::default();
+    if streaming {
+        let mut stream = EventStream::new(source, Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
+        stream.prime().await?;
+        return Ok(Answer::events(stream, out));
+    }
+    let body = collect(source, snapshot.config.server.max_response).await?;
+    let edited = client.edit_response(body, &reply, &quirks)?;
+    if let Some(usage) = edited.usage {
+        meter.set_usage(usage);
+    }
+    meter.attempt_ended(AttemptClass::Success);
+    Ok(Answer::json(edited.body, out))
+}
+
 /// A JSON request: routed by its model, or to the default provider where it has none (`/responses/compact`, batches).
+#[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
 async fn json_request(
     worker: &Worker,
     snapshot: &Snapshot,
     client: Option<&ClientEntry>,
     headers: &HeaderMap,
     bytes: bytes::Bytes,
-    deployment: Option<String>,
+    model: Option<String>,
+    stream: bool,
     meter: &mut Meter,
 ) -> Result<(Target, RequestBody), ApiError> {
-    let view = openai_chat::generic_view(&bytes)?;
-    let Some(model) = deployment.or(view.model) else {
+    let Some(model) = model else {
         return Ok((default_provider(snapshot, headers)?, bytes.into()));
     };
-    meter.set_model(&model, view.stream);
+    meter.set_model(&model, stream);
     ingress::allow_model(client, &model)?;
     let target = first_openai(models::resolve(worker, snapshot, &model).await?, &model)?;
     let mut object = RawObject::parse(&bytes).map_err(|e| ApiError::invalid_json(format!("the body is not a JSON object: {e}")))?;

@@ -80,7 +80,7 @@ pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
 }
 
 /// An error in the client's dialect.
-pub(super) fn error(error: &ApiError, client: DialectId, mut meter: Meter) -> Response<Body> {
+pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Meter) -> Response<Body> {
     let status = match (client, error.status) {
         // What Anthropic's SDK knows an overloaded vendor by.
         (DialectId::AnthropicMessages, 503) if error.fault == Fault::Upstream => 529,
@@ -101,10 +101,8 @@ pub(super) fn error(error: &ApiError, client: DialectId, mut meter: Meter) -> Re
     if let Some(should) = error.should_retry {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static(if should { "true" } else { "false" }));
     }
-    if status == 405
-        && let Some(Ok(allow)) = error.param.as_deref().map(HeaderValue::from_str)
-    {
-        headers.insert(ALLOW, allow);
+    if let Some(allow) = allow.filter(|_| status == 405) {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
     }
     // The rest of a body that was not read would be taken for the next request.
     if matches!(status, 400 | 408 | 413)
@@ -129,7 +127,7 @@ fn identify(headers: &mut HeaderMap, meter: &Meter) {
         if let Ok(name) = HeaderValue::from_str(&target.provider.name) {
             headers.insert(PROVIDER, name);
         }
-        if let Ok(model) = HeaderValue::from_str(&target.model) {
+        if let (false, Ok(model)) = (target.model.is_empty(), HeaderValue::from_str(&target.model)) {
             headers.insert(MODEL, model);
         }
         headers.insert(ATTEMPTS, HeaderValue::from(meter.attempts()));

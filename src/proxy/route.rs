@@ -122,27 +122,29 @@ fn strip(path: &str) -> Option<(&str, Option<Cow<'_, str>>)> {
     below.starts_with('/').then_some((below, None))
 }
 
+/// The methods a path takes, for the `Allow` header.
+pub(super) fn allow(path: &str) -> Option<&'static str> {
+    let (below, _) = strip(path)?;
+    Some(match below {
+        "/chat/completions" | "/messages" | "/messages/count_tokens" => "POST",
+        "/models" => "GET, HEAD",
+        _ => "GET, HEAD, POST, DELETE, PUT, PATCH",
+    })
+}
+
 fn check_method(method: &Method, route: &Route<'_>) -> Result<(), ApiError> {
-    let (allowed, allow): (&[Method], &str) = match route {
-        Route::Chat { .. } | Route::CountTokens => (&[Method::POST], "POST"),
-        Route::Models | Route::Root => (&[Method::GET, Method::HEAD], "GET, HEAD"),
-        Route::Model(_) => (&[Method::GET, Method::HEAD, Method::DELETE], "GET, HEAD, DELETE"),
+    let allowed = match route {
+        Route::Chat { .. } | Route::CountTokens => *method == Method::POST,
+        Route::Models | Route::Root | Route::Model(_) => matches!(*method, Method::GET | Method::HEAD),
         Route::Pass { .. } => {
-            (&[Method::GET, Method::HEAD, Method::POST, Method::DELETE, Method::PUT, Method::PATCH], "GET, HEAD, POST, DELETE, PUT, PATCH")
+            matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::PUT | Method::PATCH)
         }
     };
-    if allowed.contains(method) {
+    if allowed {
         return Ok(());
     }
-    let mut error = ApiError::new(
-        405,
-        ErrorKind::InvalidRequest,
-        Fault::Client,
-        "method_not_allowed",
-        format!("{method} is not allowed here; use {allow}"),
-    );
-    error.param = Some(allow.to_owned());
-    Err(error)
+    let message = format!("{method} is not allowed at this path");
+    Err(ApiError::new(405, ErrorKind::InvalidRequest, Fault::Client, "method_not_allowed", message))
 }
 
 fn not_supported(message: &str) -> ApiError {
