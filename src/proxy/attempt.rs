@@ -43,7 +43,7 @@ struct Failed {
 pub(super) async fn run(worker: &Arc<Worker>, snapshot: &Snapshot, call: Call, meter: &mut Meter) -> Result<Answer, ApiError> {
     let first = call.targets.first().ok_or_else(|| ApiError::internal("a route without targets"))?;
     let most = first.provider.retry.attempts;
-    let give_up_at = meter.started() + first.provider.timeout.total;
+    let give_up_at = meter.started() + headers::total_timeout(&call.headers, first.provider.timeout.total);
     let mut hub = None;
     let mut at = 0;
     let mut retries = 0;

@@ -1,6 +1,8 @@
 //! Which headers cross the sidecar. Both directions go by a list of what may pass; hop-by-hop headers, credentials, cookies
 //! and whatever else the peers think of stay behind.
 
+use std::time::Duration;
+
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 /// A client's headers that vendors get.
@@ -10,6 +12,15 @@ const TO_ANTHROPIC: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 /// A vendor's headers that clients get.
 const TO_CLIENT: [&str; 4] = ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
 const RATE_LIMIT: &str = "x-ratelimit-";
+
+/// How long the client is willing to wait in all, in milliseconds. It can only shorten the provider's `timeout.total`.
+const TIMEOUT: &str = "x-request-timeout-ms";
+
+/// The time a request may take in all, by its provider's setting and the client's own wish.
+pub(super) fn total_timeout(client: &HeaderMap, configured: Duration) -> Duration {
+    let wished = client.get(TIMEOUT).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok()).filter(|ms| *ms > 0);
+    wished.map_or(configured, |ms| configured.min(Duration::from_millis(ms)))
+}
 
 /// Copies what a vendor may see of a client's headers.
 pub(super) fn to_vendor(client: &HeaderMap, anthropic_relay: bool, out: &mut HeaderMap) {
@@ -85,6 +96,20 @@ mod tests {
         let mut out = HeaderMap::new();
         to_client(&vendor, &mut out);
         assert_eq!(out.len(), 2);
+    }
+
+    #[test]
+    fn a_client_can_shorten_the_time_but_not_lengthen_it() {
+        let minute = Duration::from_secs(60);
+        let total = |value: &'static str| {
+            let mut client = HeaderMap::new();
+            client.insert(TIMEOUT, HeaderValue::from_static(value));
+            total_timeout(&client, minute)
+        };
+        assert_eq!(total("1500"), Duration::from_millis(1500));
+        for value in ["90000", "0", "-5", "soon"] {
+            assert_eq!(total(value), minute, "{value}");
+        }
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) async fn run(
         outgoing.headers_mut().insert(CONTENT_ENCODING, coding.clone());
     }
     meter.attempt(&target);
-    let total = meter.started() + provider.timeout.total;
+    let total = meter.started() + headers::total_timeout(&head.headers, provider.timeout.total);
     let by = (Instant::now() + provider.timeout.first_token).min(total);
     let sending = worker.pool.send(&provider.origin, outgoing, provider.timeout.connect);
     let response = match tokio::time::timeout_at(if upload { total } else { by }, sending).await {
