@@ -6,3 +6,8 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Quirks {}
+impl Quirks {
+    pub fn overlay(&self, _v: &serde_json::Value) -> Result<Self, String> {
+        Ok(self.clone())
+    }
+}

@@ -53,3 +53,10 @@ impl Dialect for OpenAiChat {
         unreachable!()
     }
 }
+pub struct GenericView {
+    pub model: Option<String>,
+    pub stream: bool,
+}
+pub fn generic_view(_b: &[u8]) -> Result<GenericView, ApiError> {
+    unreachable!()
+}
