@@ -29,7 +29,8 @@ def binary() -> Path:
 class Server:
     """A running subcommand; use as a context manager.
 
-    Its JSON log is read all the time, and each `listening` line of it fills `addresses`: listener -> host:port.
+    What it logs (messages and access lines, all JSON) is read all the time, and each `listening` line fills `addresses`:
+    listener -> host:port.
     """
 
     def __init__(self, arguments: list[str], listeners: set[str], env: dict[str, str] | None = None) -> None:
@@ -42,8 +43,8 @@ class Server:
 
     def __enter__(self) -> Server:
         self.process = subprocess.Popen(
-            [binary(), *self._arguments], env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, text=True, errors="replace",
+            [binary(), *self._arguments], env=self._env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True, errors="replace",
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -65,8 +66,8 @@ class Server:
         return [json.loads(line) for line in list(self.log) if line.startswith("{")]
 
     def _read(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
             self.log.append(line)
             if '"listening"' in line:
                 said = json.loads(line)
