@@ -1,8 +1,47 @@
-//! llm-sidecar.
+//! llm-sidecar: a reverse proxy beside an application that lets an unchanged OpenAI or Anthropic SDK talk to any LLM vendor.
+//!
+//! # The house
+//!
+//! A module imports only lower floors and its own folder; `tests/floors.rs` enforces it.
+//!
+//! | floor | module | holds |
+//! |---|---|---|
+//! | 9 | [`app`], [`cli`] | the only ones that know everyone: configuration to parts to tasks to drain; the command line |
+//! | 8 | [`server`], [`admin`], [`simulate`] | the data listener; health, metrics, configuration status; the vendor simulator |
+//! | 7 | [`proxy`] | the life of a request |
+//! | 6 | [`runtime`] | the running configuration: snapshot, reload, file watcher |
+//! | 5 | [`upstream`] | connections to vendors |
+//! | 4 | [`vendor`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks |
+//! | 3 | [`dialect`] | the wire formats, each in both directions |
+//! | 2 | [`chat`], [`config`] | the hub every dialect reads into and writes from; the configuration file |
+//! | 1 | [`codec`], [`metrics`] | framing without I/O; metric families |
+//! | 0 | [`base`] | ids, secrets, outcomes, raw JSON |
+//!
+//! # The life of a request
+//!
+//! 1. [`server`] accepts a connection on one worker thread and reads a request's head.
+//! 2. [`proxy::handle`] takes the snapshot of the moment; the request lives and dies with it.
+//! 3. `proxy::route` and `proxy::ingress` find what is asked, who asks, and read the body; the dialect's view finds `model`
+//!    and `stream` without building a tree. 400 to 415 are decided here.
+//! 4. `proxy::attempt` goes through the targets: the request is edited (same dialect) or translated (another), sent by
+//!    [`upstream`], and its answer judged by head *and* first content. Until then nothing has gone to the client.
+//! 5. `proxy::respond` writes the head; the body is a `proxy::Body`: bytes at hand, an event stream that is relayed or
+//!    translated as it is polled, or bytes passed on.
+//! 6. The `Meter` on the body fires once, when the body ends, breaks or is dropped: metrics and one access-log line.
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod app;
 pub mod base;
 pub mod chat;
+pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod dialect;
+pub mod metrics;
+pub mod proxy;
+pub mod runtime;
+pub mod server;
+pub mod simulate;
+pub mod upstream;
+pub mod vendor;

@@ -1,1 +1,13 @@
-fn main() {}
+//! Flags to app; nothing else.
+#![forbid(unsafe_code)]
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    llm_sidecar::cli::run(llm_sidecar::cli::Cli::parse())
+}

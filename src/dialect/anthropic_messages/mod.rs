@@ -53,3 +53,6 @@ impl Dialect for AnthropicMessages {
         unreachable!()
     }
 }
+pub fn estimate_tokens(_b: &[u8]) -> u64 {
+    unreachable!()
+}

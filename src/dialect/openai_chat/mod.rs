@@ -32,7 +32,7 @@ use bytes::{Bytes, BytesMut};
 
 use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
-pub use view::other as view_other;
+pub use view::{GenericView, generic as generic_view};
 
 /// The dialect.
 #[derive(Debug)]

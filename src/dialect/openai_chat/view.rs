@@ -37,9 +37,19 @@ pub fn chat(body: &[u8]) -> Result<View, ApiError> {
     Ok(view)
 }
 
+/// What there is to know of a request to another endpoint of the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GenericView {
+    /// Not every endpoint takes one.
+    pub model: Option<String>,
+    pub stream: bool,
+}
+
 /// Checks a request to another endpoint of the API (completions, embeddings, moderations, images, speech, rerank).
-pub fn other(body: &[u8]) -> Result<View, ApiError> {
-    view(&parse(body)?)
+pub fn generic(body: &[u8]) -> Result<GenericView, ApiError> {
+    let fields = parse(body)?;
+    let named = fields.get("model").filter(|value| kind(value) != Kind::Null);
+    Ok(GenericView { model: named.map(|value| model(Some(value))).transpose()?, stream: stream(&fields)? })
 }
 
 /// The fields of a request. Every error is the client's: not JSON, no object, a field that is repeated or must not be there.
@@ -77,11 +87,7 @@ fn invalid_json(what: &str, at: usize) -> ApiError {
 }
 
 fn view(fields: &RawObject<'_>) -> Result<View, ApiError> {
-    let stream = match fields.get("stream").map(RawValue::get) {
-        None | Some("null" | "false") => false,
-        Some("true") => true,
-        Some(_) => return Err(ApiError::invalid("invalid_type", "stream", "`stream` has to be a boolean")),
-    };
+    let stream = stream(fields)?;
     let limits = [count(fields, "max_completion_tokens")?, count(fields, "max_tokens")?];
     Ok(View {
         model: model(fields.get("model"))?,
@@ -89,6 +95,14 @@ fn view(fields: &RawObject<'_>) -> Result<View, ApiError> {
         include_usage: stream && fields.get("stream_options").is_some_and(includes_usage),
         max_tokens: limits.into_iter().flatten().next(),
     })
+}
+
+fn stream(fields: &RawObject<'_>) -> Result<bool, ApiError> {
+    match fields.get("stream").map(RawValue::get) {
+        None | Some("null" | "false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(ApiError::invalid("invalid_type", "stream", "`stream` has to be a boolean")),
+    }
 }
 
 fn model(value: Option<&RawValue>) -> Result<String, ApiError> {
@@ -233,8 +247,9 @@ mod tests {
         );
         let expected = View { model: "a/b".into(), stream: true, include_usage: true, max_tokens: Some(7) };
         assert_eq!(chat(body.as_bytes()), Ok(expected));
-        let plain = other(br#"{"model":"e","input":"x"}"#).unwrap();
-        assert_eq!(plain, View { model: "e".into(), stream: false, include_usage: false, max_tokens: None });
+        assert_eq!(generic(br#"{"model":"e","input":"x"}"#), Ok(GenericView { model: Some("e".into()), stream: false }));
+        assert_eq!(generic(br#"{"stream":true}"#), Ok(GenericView { model: None, stream: true }));
+        assert_eq!(generic(br#"{"model":7}"#).unwrap_err().param.as_deref(), Some("model"));
     }
 
     #[test]

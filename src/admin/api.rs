@@ -1,0 +1,90 @@
+//! The admin listener's routes.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use super::auth::{self, Refused};
+use super::serve::Admin;
+use crate::base::id;
+use crate::config::Role;
+
+/// Answers one request.
+pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Full<Bytes>> {
+    let path = request.uri().path();
+    let known: &[(&str, &[Method])] = &[
+        ("/", &[Method::GET, Method::HEAD]),
+        ("/healthz", &[Method::GET, Method::HEAD]),
+        ("/livez", &[Method::GET, Method::HEAD]),
+        ("/readyz", &[Method::GET, Method::HEAD]),
+        ("/metrics", &[Method::GET, Method::HEAD]),
+        ("/api/v1/config/status", &[Method::GET]),
+        ("/api/v1/config/reload", &[Method::POST]),
+    ];
+    let Some((_, methods)) = known.iter().find(|(p, _)| *p == path) else {
+        return error(StatusCode::NOT_FOUND, "unknown_url", "there is nothing at this path");
+    };
+    if !methods.contains(request.method()) {
+        return error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method");
+    }
+    match path {
+        "/" => text("text/plain", "llm-sidecar admin: /healthz /readyz /metrics /api/v1/config/status /api/v1/config/reload\n"),
+        "/healthz" | "/livez" => text("text/plain", "ok\n"),
+        "/readyz" if admin.drain.is_draining() => {
+            let mut response = text("text/plain", "draining\n");
+            *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+            response
+        }
+        "/readyz" => text("text/plain", "ready\n"),
+        "/metrics" => text("application/openmetrics-text; version=1.0.0; charset=utf-8", admin.runtime.metrics.encode()),
+        "/api/v1/config/status" => match authorize(admin, &request, Role::Viewer) {
+            Err(refused) => refused,
+            Ok(()) => json_body(StatusCode::OK, &serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
+        },
+        _ => match authorize(admin, &request, Role::Operator) {
+            Err(refused) => refused,
+            Ok(()) => {
+                let status = admin.reload().await;
+                let code = if status.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+                json_body(code, &serde_json::to_value(status).unwrap_or(Value::Null))
+            }
+        },
+    }
+}
+
+fn authorize<B>(admin: &Admin, request: &Request<B>, needed: Role) -> Result<(), Response<Full<Bytes>>> {
+    let snapshot = admin.runtime.snapshot();
+    auth::check(&snapshot.config.admin.tokens, request.headers(), needed).map_err(|refused| match refused {
+        Refused::Closed => error(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
+        Refused::Unknown => error(StatusCode::UNAUTHORIZED, "invalid_api_key", "a valid admin token is needed: `Authorization: Bearer …`"),
+        Refused::Role => error(StatusCode::FORBIDDEN, "permission_denied", "the token's role does not permit this"),
+    })
+}
+
+fn text(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    response
+}
+
+fn json_body(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
+    let mut response = text("application/json", body.to_string());
+    *response.status_mut() = status;
+    response
+}
+
+fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
+    let kind = match status.as_u16() {
+        401 => "authentication_error",
+        403 => "permission_error",
+        _ => "invalid_request_error",
+    };
+    let id = id::request_id();
+    let mut response = json_body(status, &json!({"error": {"message": message, "type": kind, "param": null, "code": code}}));
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}

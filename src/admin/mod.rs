@@ -1,0 +1,7 @@
+//! Floor 8: the admin listener: health, metrics and the configuration's status. Everything but health and metrics needs a token.
+
+mod api;
+mod auth;
+mod serve;
+
+pub use serve::{Admin, run};

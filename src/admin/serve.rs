@@ -1,0 +1,67 @@
+//! The admin listener's accept loop.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+
+use super::api;
+use crate::proxy::Drain;
+use crate::runtime::{ReloadStatus, Runtime};
+
+const HEAD_LIMIT: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the admin listener acts on.
+pub struct Admin {
+    pub runtime: Arc<Runtime>,
+    pub drain: Arc<Drain>,
+    /// Told after each reload, so that the watcher follows the files.
+    pub reloaded: Box<dyn Fn(&ReloadStatus) + Send + Sync>,
+}
+
+impl Admin {
+    /// Reloads off the listener's thread: reading files blocks.
+    pub async fn reload(&self) -> ReloadStatus {
+        let runtime = Arc::clone(&self.runtime);
+        let status = match tokio::task::spawn_blocking(move || runtime.reload()).await {
+            Ok(status) => status,
+            Err(_) => self.runtime.status(),
+        };
+        (self.reloaded)(&status);
+        status
+    }
+}
+
+/// Accepts and serves for ever.
+pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "an admin connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        let admin = Arc::clone(&admin);
+        tokio::spawn(async move {
+            let service = service_fn(move |request| {
+                let admin = Arc::clone(&admin);
+                async move { Ok::<_, std::convert::Infallible>(api::handle(&admin, request).await) }
+            });
+            let served = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEAD_LIMIT)
+                .serve_connection(TokioIo::new(stream), service)
+                .await;
+            if let Err(error) = served {
+                tracing::debug!(%error, "an admin connection ended");
+            }
+        });
+    }
+}

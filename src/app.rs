@@ -1,0 +1,208 @@
+//! Floor 9: the only file that knows everyone. A configuration becomes a runtime, listeners and threads; a signal ends them
+//! in good order.
+
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::{self, Config, LogFormat};
+use crate::proxy::{AccessLog, Drain, Worker};
+use crate::runtime::watch::Watcher;
+use crate::runtime::{Load, Runtime};
+use crate::server::{self, Phase};
+use crate::upstream::Pool;
+use crate::{admin, simulate, vendor};
+
+/// How long aborted streams have to tell their clients.
+const PARTING: Duration = Duration::from_millis(500);
+
+/// Runs the sidecar until it is told to stop.
+pub fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
+    let load = loader(path);
+    let config = load().map_err(|(errors, _)| anyhow::anyhow!("the configuration is not valid\n{}", errors.join("\n")))?;
+    start_log(&config.log);
+    for warning in &config.warnings {
+        tracing::warn!(warning, "configuration");
+    }
+    let tls = config.tls.as_ref().map(server::acceptor).transpose().map_err(anyhow::Error::msg)?;
+    let data = bind(&config.listen, "data")?;
+    let admin = bind(&config.admin.listen, "admin")?;
+    let workers = config.server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
+    let runtime = Arc::new(Runtime::new(config, load).map_err(anyhow::Error::msg)?);
+    let drain = Arc::new(Drain::default());
+    let access_log = Arc::new(AccessLog::default());
+    let (phase, phases) = watch::channel(Phase::Running);
+    let threads = (0..workers)
+        .map(|number| {
+            let worker = Worker {
+                runtime: Arc::clone(&runtime),
+                pool: Pool::default(),
+                access_log: Arc::clone(&access_log),
+                drain: Arc::clone(&drain),
+            };
+            let listeners = data.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
+            start_worker(number, worker, listeners, tls.clone(), phases.clone())
+        })
+        .collect::<anyhow::Result<Vec<_>>>()?;
+    drop(data);
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(control(Control {
+        runtime,
+        drain,
+        phase,
+        admin,
+        threads,
+    }))?;
+    access_log.flush();
+    Ok(())
+}
+
+/// Reads FILE, or makes a configuration of the vendor keys in the environment.
+fn loader(path: Option<PathBuf>) -> Load {
+    let facts = vendor::facts();
+    Box::new(move || {
+        let env = |name: &str| std::env::var(name).ok();
+        let Some(path) = &path else {
+            return config::from_environment(&facts, &env).ok_or_else(|| (vec![NO_CONFIG.to_owned()], Vec::new()));
+        };
+        config::load(path, &facts, &env).map_err(|failed| {
+            (failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error).map(ToString::to_string).collect(), failed.files)
+        })
+    })
+}
+
+const NO_CONFIG: &str = "there is no configuration file and no vendor key in the environment.\n\
+Set a key (for example OPENAI_API_KEY or ANTHROPIC_API_KEY) and start again, or write a config.yaml:\n\n\
+  providers:\n    openai: {type: openai, api_key: \"${OPENAI_API_KEY}\"}\n\n\
+`llm-sidecar simulate` serves a vendor that needs no key.";
+
+fn bind(addresses: &[std::net::SocketAddr], name: &'static str) -> anyhow::Result<Vec<TcpListener>> {
+    addresses
+        .iter()
+        .map(|address| {
+            let listener =
+                server::bind(*address).with_context(|| format!("cannot listen on {address} ({name}); is something else using it?"))?;
+            let address = listener.local_addr()?;
+            tracing::info!(listener = name, %address, "listening");
+            Ok(listener)
+        })
+        .collect()
+}
+
+fn start_worker(
+    number: usize,
+    worker: Worker,
+    listeners: Vec<TcpListener>,
+    tls: Option<tokio_rustls::TlsAcceptor>,
+    phases: watch::Receiver<Phase>,
+) -> anyhow::Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let thread = std::thread::Builder::new().name(format!("worker-{number}"));
+    Ok(thread.spawn(move || runtime.block_on(server::run(Arc::new(worker), listeners, tls, phases)))?)
+}
+
+struct Control {
+    runtime: Arc<Runtime>,
+    drain: Arc<Drain>,
+    phase: watch::Sender<Phase>,
+    admin: Vec<TcpListener>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// Admin listener, file watcher and signals, on the main thread.
+async fn control(control: Control) -> anyhow::Result<()> {
+    let Control { runtime, drain, phase, admin: listeners, threads } = control;
+    let (mut watcher, mut changes) = Watcher::start(runtime.status().files);
+    let (moved, mut files) = tokio::sync::mpsc::unbounded_channel();
+    let reloaded = Box::new(move |status: &crate::runtime::ReloadStatus| {
+        let _ = moved.send(status.files.clone());
+    });
+    let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), reloaded });
+    for listener in listeners {
+        let admin = Arc::clone(&admin);
+        tokio::spawn(async move {
+            if let Err(error) = admin::run(listener, admin).await {
+                tracing::error!(%error, "the admin listener failed");
+            }
+        });
+    }
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break,
+            _ = interrupt.recv() => break,
+            _ = hangup.recv() => { admin.reload().await; }
+            Some(()) = changes.recv() => { admin.reload().await; }
+            Some(files) = files.recv() => watcher.set_files(files),
+        }
+    }
+    tracing::info!("stopping");
+    tokio::select! {
+        () = stop(&runtime, &drain, &phase, threads) => Ok(()),
+        () = either(&mut terminate, &mut interrupt) => bail!("stopped at once by a second signal"),
+    }
+}
+
+async fn either(one: &mut Signal, other: &mut Signal) {
+    tokio::select! {
+        _ = one.recv() => {}
+        _ = other.recv() => {}
+    }
+}
+
+/// Not ready; then no new connections; then, when time is up, an error for what is still open.
+async fn stop(runtime: &Runtime, drain: &Drain, phase: &watch::Sender<Phase>, threads: Vec<JoinHandle<()>>) {
+    let server = runtime.snapshot().config.server;
+    drain.begin();
+    tokio::time::sleep(server.drain_delay).await;
+    phase.send_replace(Phase::Closing);
+    let (done, mut ended) = tokio::sync::mpsc::unbounded_channel();
+    let waiter = std::thread::spawn(move || {
+        for thread in threads {
+            // A worker that panicked has ended, too.
+            let _ = thread.join();
+        }
+        let _ = done.send(());
+    });
+    if tokio::time::timeout(server.drain_timeout, ended.recv()).await.is_err() {
+        tracing::warn!("requests are still under way at the end of server.drain_timeout; they are ended with an error");
+        drain.abort();
+        phase.send_replace(Phase::Aborting);
+        let _ = tokio::time::timeout(PARTING, ended.recv()).await;
+    } else {
+        let _ = waiter.join();
+    }
+}
+
+/// Operational log on standard error, JSON or text.
+fn start_log(log: &config::Log) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.level).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Text => builder.init(),
+    }
+}
+
+/// Runs the vendor simulator until it is killed.
+pub fn simulate(options: simulate::Options) -> anyhow::Result<()> {
+    start_log(&config::Log::default());
+    let address = options.listen;
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(simulate::run(options))
+        .with_context(|| format!("the simulator cannot listen on {address}; is something else using it?"))
+}
+
+/// Checks FILE and tells every problem. `Ok` when it is valid.
+pub fn check(path: &std::path::Path) -> Result<Config, Vec<config::Diagnostic>> {
+    config::load(path, &vendor::facts(), &|name| std::env::var(name).ok()).map_err(|failed| failed.diagnostics)
+}

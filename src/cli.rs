@@ -1,0 +1,129 @@
+//! The command line.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are the answers of commands to the person who typed them")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::{app, config, simulate};
+
+/// A reverse-proxy sidecar for LLM vendors: point an unchanged OpenAI or Anthropic SDK at it and name the vendors in YAML.
+#[derive(Parser)]
+#[command(version, about, long_about = LONG_ABOUT, arg_required_else_help = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const LONG_ABOUT: &str = "\
+A reverse-proxy sidecar for LLM vendors.
+
+Point an unchanged OpenAI SDK at http://127.0.0.1:4000/v1 (or an Anthropic SDK at
+http://127.0.0.1:4000) and name the vendors in a YAML file; every request is translated
+to whichever vendor its model belongs to. The file may be edited while it runs.
+
+  export OPENAI_API_KEY=sk-...     # or ANTHROPIC_API_KEY, DASHSCOPE_API_KEY, ...
+  llm-sidecar serve                # providers are made from the keys in the environment
+  curl http://127.0.0.1:4000/v1/models
+
+No key at hand? `llm-sidecar simulate` is a vendor that needs none.";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the proxy.
+    ///
+    /// Reads FILE, else $LLM_SIDECAR_CONFIG, else ./config.yaml; with none of them, providers are made from the vendor keys
+    /// found in the environment. SIGHUP (or saving the file) reloads, SIGTERM drains and stops. The access log is on standard
+    /// output, everything else on standard error.
+    Serve(ConfigFile),
+    /// Validate a configuration: every error with file:line:column and a hint. Exits 0 if it is valid, 1 if not.
+    Check(ConfigFile),
+    /// Print the JSON Schema of the configuration file, for editors.
+    Schema,
+    /// Serve a vendor simulator that needs no key and no network.
+    #[command(after_long_help = simulate::directive_help())]
+    Simulate(simulate::Options),
+    /// Ask the admin listener of a running sidecar whether it is ready. Exits 0 or 1; for probes in images without a shell.
+    Health {
+        /// The admin listener.
+        #[arg(long, default_value = "127.0.0.1:4001", env = "LLM_SIDECAR_ADMIN")]
+        admin: SocketAddr,
+    },
+}
+
+#[derive(Args)]
+struct ConfigFile {
+    /// The YAML file.
+    #[arg(long, short, value_name = "FILE", env = "LLM_SIDECAR_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+impl ConfigFile {
+    /// The named file, or `config.yaml` if there is one.
+    fn path(self) -> Option<PathBuf> {
+        self.config.or_else(|| Some(PathBuf::from("config.yaml")).filter(|path| path.exists()))
+    }
+}
+
+/// Runs a command.
+pub fn run(cli: Cli) -> ExitCode {
+    match cli.command {
+        Command::Serve(file) => finish(app::serve(file.path())),
+        Command::Check(file) => check(file),
+        Command::Schema => {
+            println!("{:#}", config::schema());
+            ExitCode::SUCCESS
+        }
+        Command::Simulate(options) => finish(app::simulate(options)),
+        Command::Health { admin } => finish(health(admin)),
+    }
+}
+
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check(file: ConfigFile) -> ExitCode {
+    let Some(path) = file.path() else {
+        eprintln!("error: no file to check; name one with --config FILE");
+        return ExitCode::FAILURE;
+    };
+    match app::check(&path) {
+        Ok(config) => {
+            for warning in &config.warnings {
+                println!("warning: {warning}");
+            }
+            println!("{}: valid; {} providers, {} model aliases", path.display(), config.providers.len(), config.models.len());
+            ExitCode::SUCCESS
+        }
+        Err(diagnostics) => {
+            for diagnostic in &diagnostics {
+                eprintln!("{diagnostic}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn health(admin: SocketAddr) -> anyhow::Result<()> {
+    let limit = Duration::from_secs(2);
+    let mut stream = TcpStream::connect_timeout(&admin, limit)?;
+    stream.set_read_timeout(Some(limit))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.take(4096).read_to_string(&mut answer)?;
+    let status = answer.split(' ').nth(1).unwrap_or("none");
+    anyhow::ensure!(status == "200", "the sidecar is not ready (status {status})");
+    println!("ready");
+    Ok(())
+}

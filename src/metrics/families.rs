@@ -1,0 +1,163 @@
+//! Every metric family, by its exact name.
+
+use std::sync::atomic::{AtomicI64, AtomicU64};
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+/// Label pairs in the order they are written.
+pub type Labels = Vec<(&'static str, String)>;
+
+/// Seconds from a cache hit to a long reasoning answer.
+const DURATION_BUCKETS: [f64; 16] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
+/// Seconds between two pieces of a stream.
+const INTER_TOKEN_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0];
+/// Seconds of the sidecar's own work.
+const OVERHEAD_BUCKETS: [f64; 11] = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1];
+
+/// A constructor that a `Family` can clone.
+pub type Buckets = fn() -> Histogram;
+
+/// The families and the registry that prints them.
+pub struct Metrics {
+    registry: Registry,
+    pub requests: Family<Labels, Counter>,
+    pub duration: Family<Labels, Histogram, Buckets>,
+    pub active: Gauge,
+    pub tokens: Family<Labels, Counter>,
+    pub errors: Family<Labels, Counter>,
+    pub first_token: Family<Labels, Histogram, Buckets>,
+    pub inter_token: Family<Labels, Histogram, Buckets>,
+    pub overhead: Histogram,
+    pub dropped: Family<Labels, Counter>,
+    pub attempts: Family<Labels, Counter>,
+    pub config_in_sync: Gauge,
+    pub config_reloads: Family<Labels, Counter>,
+    pub config_last_success: Gauge<f64, AtomicU64>,
+    pub panics: Counter,
+    pub accept_errors: Counter,
+    pub connections: Gauge<i64, AtomicI64>,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let duration: Buckets = || Histogram::new(DURATION_BUCKETS);
+        let inter_token: Buckets = || Histogram::new(INTER_TOKEN_BUCKETS);
+        let metrics = Self {
+            requests: Family::default(),
+            duration: Family::new_with_constructor(duration),
+            active: Gauge::default(),
+            tokens: Family::default(),
+            errors: Family::default(),
+            first_token: Family::new_with_constructor(duration),
+            inter_token: Family::new_with_constructor(inter_token),
+            overhead: Histogram::new(OVERHEAD_BUCKETS),
+            dropped: Family::default(),
+            attempts: Family::default(),
+            config_in_sync: Gauge::default(),
+            config_reloads: Family::default(),
+            config_last_success: Gauge::default(),
+            panics: Counter::default(),
+            accept_errors: Counter::default(),
+            connections: Gauge::default(),
+            registry: Registry::default(),
+        };
+        let seconds = || Unit::Seconds;
+        registry.register(
+            "llm_requests",
+            "Requests by the provider and model that answered and the HTTP status told to the client",
+            metrics.requests.clone(),
+        );
+        registry.register_with_unit(
+            "llm_request_duration",
+            "From a request's head to the end of its answer",
+            seconds(),
+            metrics.duration.clone(),
+        );
+        registry.register("llm_active_requests", "Requests under way", metrics.active.clone());
+        registry.register("llm_tokens", "Tokens by type, as the vendors count them", metrics.tokens.clone());
+        registry.register("llm_errors", "Errors told to clients, by code", metrics.errors.clone());
+        registry.register_with_unit(
+            "llm_time_to_first_token",
+            "From a request's head to the first content of its answer",
+            seconds(),
+            metrics.first_token.clone(),
+        );
+        registry.register_with_unit(
+            "llm_inter_token",
+            "Mean time between two pieces of content of a stream, one observation a stream",
+            seconds(),
+            metrics.inter_token.clone(),
+        );
+        registry.register_with_unit(
+            "llm_proxy_overhead",
+            "The sidecar's own work on a request before it goes upstream",
+            seconds(),
+            metrics.overhead.clone(),
+        );
+        registry.register("llm_translation_dropped", "Request fields the target could not express", metrics.dropped.clone());
+        registry.register("llm_upstream_attempts", "Attempts at upstreams, by what became of them", metrics.attempts.clone());
+        registry.register(
+            "llm_config_in_sync",
+            "1 when the running configuration is what the files say, 0 when the files are invalid",
+            metrics.config_in_sync.clone(),
+        );
+        registry.register("llm_config_reloads", "Reloads, by result", metrics.config_reloads.clone());
+        registry.register(
+            "llm_config_last_success_timestamp_seconds",
+            "When the configuration was last taken over, in Unix seconds",
+            metrics.config_last_success.clone(),
+        );
+        registry.register("llm_panics", "Requests lost to a panic", metrics.panics.clone());
+        registry.register("llm_accept_errors", "Connections that could not be accepted", metrics.accept_errors.clone());
+        registry.register("llm_connections", "Open connections of clients", metrics.connections.clone());
+        Self { registry, ..metrics }
+    }
+}
+
+impl Metrics {
+    /// OpenMetrics text.
+    pub fn encode(&self) -> String {
+        let mut text = String::with_capacity(16 << 10);
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+
+    /// Counts an error told to a client. `code` is the sidecar's own word; a vendor's own codes count as `vendor`.
+    pub fn error(&self, code: &str) {
+        self.errors.get_or_create(&vec![("code", code.to_owned())]).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_the_documented_ones() {
+        let metrics = Metrics::default();
+        let target = crate::metrics::TargetMetrics::new(&metrics, "p", "m");
+        target.request(&metrics, 200, std::time::Duration::from_secs(1));
+        metrics.error("model_not_found");
+        let text = metrics.encode();
+        for line in [
+            "llm_requests_total{provider=\"p\",model=\"m\",status=\"200\"} 1",
+            "llm_errors_total{code=\"model_not_found\"} 1",
+            "llm_active_requests 0",
+            "# TYPE llm_request_duration_seconds histogram",
+            "# TYPE llm_time_to_first_token_seconds histogram",
+            "# TYPE llm_inter_token_seconds histogram",
+            "# TYPE llm_proxy_overhead_seconds histogram",
+            "llm_config_in_sync 0",
+            "# EOF",
+        ] {
+            assert!(text.contains(line), "{line} is missing in\n{text}");
+        }
+    }
+}

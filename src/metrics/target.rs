@@ -1,0 +1,90 @@
+//! One target's handles, resolved once.
+
+use std::time::Duration;
+
+use dashmap::DashMap;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::Histogram;
+
+use super::families::Metrics;
+use crate::base::outcome::AttemptClass;
+
+/// The handles of one (provider, model).
+pub struct TargetMetrics {
+    provider: String,
+    model: String,
+    by_status: DashMap<u16, Counter>,
+    duration: Histogram,
+    first_token: Histogram,
+    inter_token: Histogram,
+    prompt: Counter,
+    completion: Counter,
+    cached: Counter,
+    cache_write: Counter,
+    reasoning: Counter,
+    attempts: [Counter; AttemptClass::ALL.len()],
+}
+
+impl TargetMetrics {
+    pub fn new(metrics: &Metrics, provider: &str, model: &str) -> Self {
+        let labels = || vec![("provider", provider.to_owned()), ("model", model.to_owned())];
+        let tokens = |kind: &str| {
+            let mut labels = labels();
+            labels.push(("type", kind.to_owned()));
+            metrics.tokens.get_or_create_owned(&labels)
+        };
+        Self {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            by_status: DashMap::with_shard_amount(2),
+            duration: metrics.duration.get_or_create_owned(&labels()),
+            first_token: metrics.first_token.get_or_create_owned(&labels()),
+            inter_token: metrics.inter_token.get_or_create_owned(&labels()),
+            prompt: tokens("prompt"),
+            completion: tokens("completion"),
+            cached: tokens("cached"),
+            cache_write: tokens("cache_write"),
+            reasoning: tokens("reasoning"),
+            attempts: AttemptClass::ALL.map(|class| {
+                metrics.attempts.get_or_create_owned(&vec![("provider", provider.to_owned()), ("class", class.as_str().to_owned())])
+            }),
+        }
+    }
+
+    /// A request that ended with `status` after `duration`.
+    pub fn request(&self, metrics: &Metrics, status: u16, duration: Duration) {
+        if let Some(counter) = self.by_status.get(&status) {
+            counter.inc();
+        } else {
+            let labels = vec![("provider", self.provider.clone()), ("model", self.model.clone()), ("status", status.to_string())];
+            let counter = metrics.requests.get_or_create_owned(&labels);
+            counter.inc();
+            self.by_status.insert(status, counter);
+        }
+        self.duration.observe(duration.as_secs_f64());
+    }
+
+    pub fn first_token(&self, after: Duration) {
+        self.first_token.observe(after.as_secs_f64());
+    }
+
+    pub fn inter_token(&self, mean: Duration) {
+        self.inter_token.observe(mean.as_secs_f64());
+    }
+
+    /// Token counts in the sense of `chat::Usage`.
+    pub fn tokens(&self, prompt: u64, completion: u64, cached: u64, cache_write: u64, reasoning: u64) {
+        self.prompt.inc_by(prompt);
+        self.completion.inc_by(completion);
+        self.cached.inc_by(cached);
+        self.cache_write.inc_by(cache_write);
+        self.reasoning.inc_by(reasoning);
+    }
+
+    pub fn attempt(&self, class: AttemptClass) {
+        let counted = AttemptClass::ALL.iter().zip(&self.attempts).find(|(known, _)| **known == class);
+        if let Some((_, counter)) = counted {
+            counter.inc();
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! An upstream's body under its deadlines, decompressed.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::SizeHint;
+use tokio::time::{Instant, Sleep};
+
+use super::decompress::{self, Decompressor};
+use crate::chat::ApiError;
+use crate::upstream::{Body, SendErrorKind};
+
+/// The times a body has to keep.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::proxy) struct Deadlines {
+    /// The first content, or the whole of an answer that is no stream, has to be there by then.
+    pub first: Option<Instant>,
+    /// Between two bytes.
+    pub idle: Duration,
+    /// Between two pieces of content.
+    pub content_idle: Duration,
+    /// The end has to be there by then.
+    pub total: Instant,
+    /// Silence after which a heartbeat is due.
+    pub heartbeat: Duration,
+}
+
+/// What comes of an upstream's body.
+pub(in crate::proxy) enum Item {
+    Data(Bytes),
+    /// The body's clean end.
+    End,
+    /// Nothing has come for a while; tell the client that all is well.
+    Quiet,
+}
+
+pub(in crate::proxy) struct Source {
+    body: Body,
+    decompressor: Option<Box<Decompressor>>,
+    deadlines: Deadlines,
+    last_byte: Instant,
+    last_content: Instant,
+    last_beat: Instant,
+    timer: Pin<Box<Sleep>>,
+    over: bool,
+}
+
+impl Source {
+    /// `coding` is the answer's `Content-Encoding`.
+    pub(in crate::proxy) fn new(body: Body, coding: Option<&str>, max_size: usize, deadlines: Deadlines) -> Result<Self, ApiError> {
+        let decompressor = match coding {
+            None | Some("" | "identity") => None,
+            Some(coding) => Some(Box::new(Decompressor::new(coding, max_size).ok_or_else(|| {
+                ApiError::upstream("upstream_invalid_response", "the upstream's answer has a Content-Encoding that is not known")
+            })?)),
+        };
+        let now = Instant::now();
+        let mut source = Self {
+            body,
+            decompressor,
+            deadlines,
+            last_byte: now,
+            last_content: now,
+            last_beat: now,
+            timer: Box::pin(tokio::time::sleep_until(now)),
+            over: false,
+        };
+        let first = source.next_deadline();
+        source.timer.as_mut().reset(first);
+        Ok(source)
+    }
+
+    /// Content came: the deadline for the first is kept, that for the next begins.
+    pub(in crate::proxy) fn note_content(&mut self, now: Instant) {
+        self.deadlines.first = None;
+        self.last_content = now;
+    }
+
+    /// The body has to end by `at`, because all of the answer is there.
+    pub(in crate::proxy) fn end_by(&mut self, at: Instant) {
+        self.deadlines.total = self.deadlines.total.min(at);
+        self.timer.as_mut().reset(at);
+    }
+
+    pub(in crate::proxy) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    pub(in crate::proxy) fn size_hint(&self) -> SizeHint {
+        if self.decompressor.is_some() { SizeHint::default() } else { self.body.size_hint() }
+    }
+
+    pub(in crate::proxy) fn is_end_stream(&self) -> bool {
+        self.decompressor.is_none() && self.body.is_end_stream()
+    }
+
+    pub(in crate::proxy) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, ApiError>> {
+        loop {
+            match self.body.poll_data(cx) {
+                Poll::Ready(Some(Ok(data))) => {
+                    self.last_byte = Instant::now();
+                    let data = match &mut self.decompressor {
+                        None => data,
+                        Some(decompressor) => decompressor.push(&data).map_err(compression_error)?,
+                    };
+                    if !data.is_empty() {
+                        return Poll::Ready(Ok(Item::Data(data)));
+                    }
+                }
+                Poll::Ready(Some(Err(error))) => {
+                    self.over = true;
+                    tracing::debug!(%error, "an upstream's body broke off");
+                    return Poll::Ready(Err(match error.kind {
+                        SendErrorKind::Protocol => {
+                            ApiError::upstream("upstream_invalid_response", "the upstream's answer breaks HTTP's framing")
+                        }
+                        _ => ApiError::upstream("upstream_reset", "the upstream closed the connection before the answer was complete"),
+                    }));
+                }
+                Poll::Ready(None) => {
+                    self.over = true;
+                    if let Some(decompressor) = &mut self.decompressor {
+                        decompressor.finish().map_err(compression_error)?;
+                    }
+                    return Poll::Ready(Ok(Item::End));
+                }
+                Poll::Pending => return self.poll_timer(cx),
+            }
+        }
+    }
+
+    /// The timer is moved only when it fires: bytes just leave their time.
+    fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, ApiError>> {
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let passed = |at: Instant| at <= now;
+            let d = &self.deadlines;
+            if passed(d.total) {
+                return Poll::Ready(Err(ApiError::timeout("the answer took longer than the time allowed for it in all")));
+            }
+            if d.first.is_some_and(passed) {
+                return Poll::Ready(Err(ApiError::timeout("nothing of the answer came within the time allowed for it")));
+            }
+            if passed(self.last_byte + d.idle) || passed(self.last_content + d.content_idle) {
+                let message = "the upstream fell silent within its answer";
+                return Poll::Ready(Err(ApiError { status: 504, ..ApiError::upstream("upstream_idle_timeout", message) }));
+            }
+            let quiet = d.first.is_none() && passed(self.last_byte.max(self.last_beat) + d.heartbeat);
+            if quiet {
+                self.last_beat = now;
+            }
+            let next = self.next_deadline();
+            self.timer.as_mut().reset(next);
+            if quiet {
+                return Poll::Ready(Ok(Item::Quiet));
+            }
+        }
+        Poll::Pending
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let d = &self.deadlines;
+        let idle = (self.last_byte + d.idle).min(self.last_content + d.content_idle);
+        let next = d.total.min(idle).min(self.last_byte.max(self.last_beat) + d.heartbeat);
+        d.first.map_or(next, |first| first.min(next))
+    }
+}
+
+fn compression_error(failure: decompress::Failure) -> ApiError {
+    let message = match failure {
+        decompress::Failure::TooLarge => "the upstream's answer is too large once it is decompressed",
+        decompress::Failure::Unknown | decompress::Failure::Broken => "the upstream's compressed answer is broken",
+    };
+    ApiError::upstream("upstream_invalid_response", message)
+}

@@ -1,0 +1,91 @@
+//! From an error to the class that retry and fallback go by, and to a metric label of a closed set.
+
+use crate::base::outcome::AttemptClass;
+use crate::chat::{ApiError, ErrorKind, Fault};
+
+/// What a vendor's error answer says of the attempt. `status` is the vendor's own.
+pub(super) fn answer(status: u16, error: &ApiError) -> AttemptClass {
+    if error.kind == ErrorKind::InsufficientQuota {
+        return AttemptClass::QuotaGone;
+    }
+    match status {
+        402 => AttemptClass::QuotaGone,
+        429 | 503 | 529 | 498 => AttemptClass::Refused,
+        408 | 424 | 500 | 502 | 504 | 505.. => AttemptClass::Ambiguous,
+        _ => AttemptClass::Deterministic,
+    }
+}
+
+/// What becomes of a request after a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Next {
+    pub retry_same: bool,
+    pub fall_back: bool,
+}
+
+pub(super) fn next(class: AttemptClass, status: u16) -> Next {
+    let (retry_same, fall_back) = match class {
+        AttemptClass::NotSent | AttemptClass::Refused => (true, true),
+        AttemptClass::QuotaGone | AttemptClass::Ambiguous => (false, true),
+        // Another credential may be right where this one is not.
+        AttemptClass::Deterministic => (false, matches!(status, 401 | 403)),
+        AttemptClass::Success | AttemptClass::Committed | AttemptClass::ClientCancel => (false, false),
+    };
+    Next { retry_same, fall_back }
+}
+
+/// The codes the sidecar gives itself; a vendor's own words are counted as one.
+const OWN_CODES: [&str; 40] = [
+    "bad_host",
+    "bad_path",
+    "client_body_timeout",
+    "content_filter",
+    "context_length_exceeded",
+    "duplicate_field",
+    "internal_error",
+    "invalid_api_key",
+    "invalid_json",
+    "invalid_type",
+    "invalid_value",
+    "malformed_body",
+    "method_not_allowed",
+    "method_not_supported",
+    "missing_api_key",
+    "missing_required_parameter",
+    "model_not_allowed",
+    "model_not_found",
+    "overloaded",
+    "rate_limit_exceeded",
+    "insufficient_quota",
+    "request_too_large",
+    "server_shutting_down",
+    "unknown_parameter",
+    "unknown_url",
+    "unsupported_encoding",
+    "unsupported_media_type",
+    "unsupported_parameter",
+    "upstream_auth_failed",
+    "upstream_connect_failed",
+    "upstream_dns",
+    "upstream_error",
+    "upstream_event_too_large",
+    "upstream_idle_timeout",
+    "upstream_invalid_event",
+    "upstream_invalid_response",
+    "upstream_redirect",
+    "upstream_reset",
+    "upstream_stream_truncated",
+    "upstream_timeout",
+];
+
+pub(super) fn metric_code(error: &ApiError) -> &'static str {
+    let code = error.code.as_deref().unwrap_or_default();
+    if let Some(own) = OWN_CODES.into_iter().chain(["upstream_tls"]).find(|own| *own == code) {
+        return own;
+    }
+    match error.fault {
+        Fault::Client => "client_error",
+        Fault::Upstream => "vendor_error",
+        Fault::Sidecar => "internal_error",
+    }
+}

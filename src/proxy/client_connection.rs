@@ -1,0 +1,44 @@
+//! What a client's HTTP/1 connection is doing, so that its idle and slow times can be bounded: the server's I/O looks, the
+//! requests on it say.
+
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// Waiting for a request, reading its head, or serving it; and since when. Used from one thread only.
+pub struct ClientConnection {
+    born: Instant,
+    phase: AtomicU8,
+    since_millis: AtomicU64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Idle,
+    Head,
+    Serving,
+}
+
+impl Default for ClientConnection {
+    fn default() -> Self {
+        Self { born: Instant::now(), phase: AtomicU8::new(Phase::Idle as u8), since_millis: AtomicU64::new(0) }
+    }
+}
+
+impl ClientConnection {
+    pub fn enter(&self, phase: Phase) {
+        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.since_millis.store(since, Ordering::Relaxed);
+        self.phase.store(phase as u8, Ordering::Relaxed);
+    }
+
+    pub fn phase(&self) -> (Phase, Instant) {
+        let phase = match self.phase.load(Ordering::Relaxed) {
+            0 => Phase::Idle,
+            1 => Phase::Head,
+            _ => Phase::Serving,
+        };
+        (phase, self.born + Duration::from_millis(self.since_millis.load(Ordering::Relaxed)))
+    }
+}

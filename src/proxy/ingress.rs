@@ -1,0 +1,171 @@
+//! The way in: checks of the head, the client's key, the body, and the request's first look. 400, 401, 403, 404, 408, 413
+//! and 415 are decided here.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
+use http::{HeaderMap, Request, Version};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+
+use super::body::decompress;
+use super::call::Call;
+use super::meter::Meter;
+use super::models;
+use super::worker::Worker;
+use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
+use crate::dialect::dialect;
+use crate::runtime::{ClientEntry, Snapshot};
+
+/// What is wrong with a head whatever the route.
+pub(super) fn check_head<B>(request: &Request<B>) -> Result<(), ApiError> {
+    let headers = request.headers();
+    if request.version() == Version::HTTP_11 {
+        let mut hosts = headers.get_all(HOST).iter();
+        if hosts.next().is_none() || hosts.next().is_some() {
+            return Err(ApiError::new(400, ErrorKind::InvalidRequest, Fault::Client, "bad_host", "exactly one Host header is needed"));
+        }
+    }
+    if headers.contains_key(http::header::UPGRADE) {
+        let message = "protocol upgrades are not supported";
+        return Err(ApiError::new(501, ErrorKind::InvalidRequest, Fault::Client, "method_not_supported", message));
+    }
+    Ok(())
+}
+
+/// The caller, or `None` where anyone may call.
+pub(super) fn authenticate(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Option<Arc<ClientEntry>>, ApiError> {
+    if snapshot.is_open() {
+        return Ok(None);
+    }
+    let refuse = |code, message: &str| ApiError::new(401, ErrorKind::Authentication, Fault::Client, code, message);
+    let key = presented_key(headers)
+        .ok_or_else(|| refuse("missing_api_key", "no API key; send one as `Authorization: Bearer`, `x-api-key` or `api-key`"))?;
+    let client = snapshot.client(key).ok_or_else(|| refuse("invalid_api_key", "the API key is not known to this sidecar"))?;
+    Ok(Some(Arc::clone(client)))
+}
+
+/// The key a client presents, in any of the headers its SDK may use.
+pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
+    let bearer = headers.get(http::header::AUTHORIZATION).and_then(|v| v.to_str().ok()).and_then(|v| {
+        let (scheme, key) = v.split_once(' ')?;
+        scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
+    });
+    let other = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
+    bearer.or_else(|| other("x-api-key")).or_else(|| other("api-key")).filter(|key| !key.is_empty())
+}
+
+/// Reads and routes a chat request.
+pub(super) async fn read_chat(
+    worker: &Worker,
+    snapshot: &Arc<Snapshot>,
+    client: Option<&ClientEntry>,
+    request: Request<Incoming>,
+    dialect_id: DialectId,
+    deployment: Option<String>,
+    meter: &mut Meter,
+) -> Result<Call, ApiError> {
+    check_json(request.headers())?;
+    let (head, body) = request.into_parts();
+    let body = read_body(body, &head.headers, snapshot).await?;
+    let mut view = match deployment {
+        // An Azure-style body need not name its model.
+        Some(deployment) => dialect(dialect_id).view(&with_model(&body, &deployment)?)?,
+        None => dialect(dialect_id).view(&body)?,
+    };
+    meter.set_model(&view.model, view.stream);
+    allow_model(client, &view.model)?;
+    let targets = models::resolve(worker, snapshot, &view.model).await?;
+    let query = head.uri.query().map(str::to_owned).filter(|_| dialect_id == DialectId::AnthropicMessages);
+    view.model.shrink_to_fit();
+    Ok(Call { dialect: dialect_id, headers: head.headers, query, body, view, targets })
+}
+
+pub(super) fn allow_model(client: Option<&ClientEntry>, model: &str) -> Result<(), ApiError> {
+    if client.is_none_or(|client| client.may_use(model)) {
+        return Ok(());
+    }
+    let message = format!("this API key may not use the model `{model}`");
+    Err(ApiError::new(403, ErrorKind::Permission, Fault::Client, "model_not_allowed", message).with_param("model"))
+}
+
+fn with_model(body: &Bytes, model: &str) -> Result<Bytes, ApiError> {
+    let mut object =
+        crate::base::raw::RawObject::parse(body).map_err(|e| ApiError::invalid_json(format!("the body is not a JSON object: {e}")))?;
+    object.set("model", crate::base::raw::to_raw(&model));
+    Ok(object.write().into())
+}
+
+pub(super) fn check_json(headers: &HeaderMap) -> Result<(), ApiError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if kind.trim_start().get(..16).is_some_and(|start| start.eq_ignore_ascii_case("application/json")) {
+        return Ok(());
+    }
+    let message = "the request needs `Content-Type: application/json`";
+    Err(ApiError::new(415, ErrorKind::InvalidRequest, Fault::Client, "unsupported_media_type", message))
+}
+
+/// Reads a body whole, within `server.max_body`, decompressed.
+pub(super) async fn read_body(body: Incoming, headers: &HeaderMap, snapshot: &Snapshot) -> Result<Bytes, ApiError> {
+    let server = &snapshot.config.server;
+    let bytes = collect(body, server.max_body, server.body_timeout).await?;
+    match headers.get(CONTENT_ENCODING) {
+        None => Ok(bytes),
+        Some(coding) => decompress::whole(coding.to_str().unwrap_or("?"), bytes, server.max_body).map_err(|failure| match failure {
+            decompress::Failure::Unknown => {
+                let message = "Content-Encoding has to be gzip, deflate, br, zstd or identity";
+                ApiError::new(415, ErrorKind::InvalidRequest, Fault::Client, "unsupported_encoding", message)
+            }
+            decompress::Failure::TooLarge => too_large(server.max_body),
+            decompress::Failure::Broken => malformed("the compressed body is broken"),
+        }),
+    }
+}
+
+async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Bytes, ApiError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large(limit));
+    }
+    let mut first: Option<Bytes> = None;
+    let mut rest: Option<BytesMut> = None;
+    while !body.is_end_stream() {
+        let frame = match tokio::time::timeout(idle, body.frame()).await {
+            Err(_) => {
+                let message = format!("no byte of the body came within {idle:?}");
+                return Err(ApiError::new(408, ErrorKind::Timeout, Fault::Client, "client_body_timeout", message));
+            }
+            Ok(None) => break,
+            Ok(Some(Err(_))) => return Err(malformed("the body ended early or its chunks are malformed")),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Ok(data) = frame.into_data() else { continue };
+        let held = rest.as_ref().map_or_else(|| first.as_ref().map_or(0, Bytes::len), BytesMut::len);
+        if held + data.len() > limit {
+            return Err(too_large(limit));
+        }
+        match (&mut rest, first.take()) {
+            (Some(rest), _) => rest.extend_from_slice(&data),
+            (None, None) => first = Some(data),
+            (None, Some(begun)) => {
+                let expected = usize::try_from(body.size_hint().lower()).unwrap_or(0).min(limit);
+                let mut joined = BytesMut::with_capacity(begun.len() + data.len() + expected);
+                joined.extend_from_slice(&begun);
+                joined.extend_from_slice(&data);
+                rest = Some(joined);
+            }
+        }
+    }
+    Ok(rest.map(BytesMut::freeze).or(first).unwrap_or_default())
+}
+
+fn malformed(message: &str) -> ApiError {
+    ApiError::new(400, ErrorKind::InvalidRequest, Fault::Client, "malformed_body", message)
+}
+
+fn too_large(limit: usize) -> ApiError {
+    let message = format!("the body is larger than {limit} bytes (server.max_body)");
+    ApiError::new(413, ErrorKind::RequestTooLarge, Fault::Client, "request_too_large", message)
+}

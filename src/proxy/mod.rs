@@ -1,0 +1,81 @@
+//! Floor 7: the life of a request. [`handle`] reads from top to bottom as what happens to it.
+
+mod access_log;
+mod attempt;
+mod body;
+mod call;
+mod classify;
+mod client_connection;
+mod count_tokens;
+mod headers;
+mod ingress;
+mod meter;
+mod models;
+mod outgoing;
+mod pass;
+mod redact;
+mod respond;
+mod retry_hint;
+mod route;
+mod worker;
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+pub use access_log::AccessLog;
+pub use body::Body;
+pub use client_connection::{ClientConnection, Phase};
+pub use worker::{Drain, Worker};
+
+use crate::chat::{ApiError, DialectId};
+use meter::Meter;
+use route::Route;
+
+/// Answers one request. Never fails: whatever goes wrong becomes an answer in the client's dialect.
+pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
+    let mut meter = Meter::new(&worker, connection, &request);
+    let dialect = route::dialect_of(request.uri().path());
+    let allow = route::allow(request.uri().path());
+    let served = std::panic::AssertUnwindSafe(serve(&worker, request, &mut meter)).catch_unwind().await;
+    match served {
+        Ok(Ok(answer)) => respond::finish(answer, meter),
+        Ok(Err(error)) => respond::error(&error, dialect, allow, meter),
+        Err(_panic) => {
+            worker.runtime.metrics.panics.inc();
+            respond::error(&ApiError::internal("the request could not be processed"), dialect, allow, meter)
+        }
+    }
+}
+
+async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<respond::Answer, ApiError> {
+    let snapshot = worker.runtime.snapshot();
+    ingress::check_head(&request)?;
+    let route = route::find(request.method(), request.uri().path())?;
+    meter.set_endpoint(route.name());
+    let client = ingress::authenticate(&snapshot, request.headers())?;
+    meter.set_client(client.as_ref());
+    match route {
+        Route::Root => Ok(respond::Answer::text("llm-sidecar\n")),
+        Route::Models => models::list(worker, &snapshot, client.as_deref(), request.headers()).await,
+        Route::Model(id) => {
+            let id = id.into_owned();
+            models::one(worker, &snapshot, client.as_deref(), request.headers(), &id).await
+        }
+        Route::Chat { dialect, deployment } => {
+            let deployment = deployment.map(std::borrow::Cow::into_owned);
+            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, dialect, deployment, meter).await?;
+            attempt::run(worker, &snapshot, call, meter).await
+        }
+        Route::CountTokens => {
+            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, DialectId::AnthropicMessages, None, meter).await?;
+            count_tokens::run(worker, call, meter).await
+        }
+        Route::Pass { path, deployment } => {
+            let (path, deployment) = (path.into_owned(), deployment.map(std::borrow::Cow::into_owned));
+            pass::run(worker, &snapshot, client.as_deref(), request, &path, deployment, meter).await
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! Model names: from a name to targets, and the list that clients are shown.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::respond::Answer;
+use super::worker::Worker;
+use crate::chat::{ApiError, ErrorKind, Fault};
+use crate::runtime::{ClientEntry, ProviderEntry, Snapshot, Target};
+
+/// The targets of a model name: an alias, `provider/model`, or a bare name that exactly one provider lists.
+pub(super) async fn resolve(worker: &Worker, snapshot: &Snapshot, model: &str) -> Result<Vec<Target>, ApiError> {
+    if let Some(resolved) = snapshot.resolve(model) {
+        return Ok(resolved.targets);
+    }
+    let listed = join_all(snapshot.providers.iter().map(|entry| list_of(worker, entry))).await;
+    let mut owners = snapshot.providers.iter().zip(&listed).filter(|(_, list)| list.as_ref().is_some_and(|l| l.iter().any(|m| m == model)));
+    match (owners.next(), owners.next()) {
+        (Some((entry, _)), None) => Ok(vec![entry.target(model)]),
+        (Some((one, _)), Some((other, _))) => {
+            let (one, other) = (&one.provider.name, &other.provider.name);
+            let message = format!("more than one provider has the model `{model}`; write `{one}/{model}` or `{other}/{model}`");
+            Err(ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "model_not_found", message).with_param("model"))
+        }
+        (None, _) => match (snapshot.providers.as_slice(), listed.as_slice()) {
+            // The only provider says nothing of its models: it has to know itself.
+            ([only], [None]) => Ok(vec![only.target(model)]),
+            _ => Err(not_found(model)),
+        },
+    }
+}
+
+fn not_found(model: &str) -> ApiError {
+    let message = format!(
+        "the model `{model}` is not known: name an alias of the configuration, `provider/model`, or a model that one provider lists (GET /v1/models shows them)"
+    );
+    ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "model_not_found", message).with_param("model")
+}
+
+/// The models a provider offers, as far as it can be told.
+async fn list_of(worker: &Worker, entry: &ProviderEntry) -> Option<Arc<[String]>> {
+    match entry.provider.models() {
+        Some(configured) => Some(Arc::from(configured)),
+        None => entry.learnt.models(&entry.provider, &worker.pool).await.filter(|list| !list.is_empty()),
+    }
+}
+
+/// `GET /v1/models`: aliases, then `provider/model` for everything known.
+pub(super) async fn list(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    client: Option<&ClientEntry>,
+    headers: &HeaderMap,
+) -> Result<Answer, ApiError> {
+    let models = names(worker, snapshot, client).await;
+    let body = if is_anthropic(headers) {
+        let data: Vec<Value> = models.iter().map(|(name, _)| anthropic_model(name)).collect();
+        json!({"data": data, "has_more": false, "first_id": models.first().map(|m| &m.0), "last_id": models.last().map(|m| &m.0)})
+    } else {
+        json!({"object": "list", "data": models.iter().map(|(name, owner)| openai_model(name, owner)).collect::<Vec<_>>()})
+    };
+    Ok(Answer::json(body.to_string(), HeaderMap::new()))
+}
+
+/// `GET /v1/models/{id}`.
+pub(super) async fn one(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    client: Option<&ClientEntry>,
+    headers: &HeaderMap,
+    id: &str,
+) -> Result<Answer, ApiError> {
+    let owner = match names(worker, snapshot, client).await.into_iter().find(|(name, _)| name == id) {
+        Some((_, owner)) => owner,
+        None if client.is_none_or(|client| client.may_use(id)) => {
+            let targets = resolve(worker, snapshot, id).await?;
+            targets.first().map(|t| t.provider.name.clone()).unwrap_or_default()
+        }
+        None => return Err(not_found(id)),
+    };
+    let body = if is_anthropic(headers) { anthropic_model(id) } else { openai_model(id, &owner) };
+    Ok(Answer::json(body.to_string(), HeaderMap::new()))
+}
+
+/// Every name the client may use, with its owner.
+async fn names(worker: &Worker, snapshot: &Snapshot, client: Option<&ClientEntry>) -> Vec<(String, String)> {
+    let listed = join_all(snapshot.providers.iter().map(|entry| list_of(worker, entry))).await;
+    let mut seen = BTreeSet::new();
+    let aliases = snapshot.aliases().map(|alias| (alias.to_owned(), "llm-sidecar".to_owned()));
+    let models = snapshot.providers.iter().zip(&listed).flat_map(|(entry, list)| {
+        let provider = &entry.provider.name;
+        list.iter().flat_map(|list| list.iter()).map(move |model| (format!("{provider}/{model}"), provider.clone()))
+    });
+    aliases.chain(models).filter(|(name, _)| client.is_none_or(|c| c.may_use(name)) && seen.insert(name.clone())).collect()
+}
+
+fn is_anthropic(headers: &HeaderMap) -> bool {
+    headers.contains_key("anthropic-version")
+}
+
+fn openai_model(id: &str, owner: &str) -> Value {
+    json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
+}
+
+fn anthropic_model(id: &str) -> Value {
+    json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
+}

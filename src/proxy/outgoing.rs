@@ -1,0 +1,56 @@
+//! The way out: a request for an upstream.
+
+use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::{HeaderMap, Method, Request};
+
+use super::headers;
+use super::ingress::presented_key;
+use crate::chat::{ApiError, DialectId};
+use crate::runtime::{Credential, Provider, auth_header};
+use crate::upstream::RequestBody;
+
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!("CARGO_PKG_VERSION")));
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A request to `provider` at `path`, with the headers the vendor needs and those of the client's that may pass.
+pub(super) fn request(
+    provider: &Provider,
+    method: Method,
+    path: &str,
+    client: &HeaderMap,
+    from: DialectId,
+    body: RequestBody,
+) -> Result<Request<RequestBody>, ApiError> {
+    let mut request = Request::new(body);
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().map_err(|_| ApiError::internal("the upstream's path cannot be written"))?;
+    let out = request.headers_mut();
+    out.reserve(12);
+    out.insert(HOST, provider.host.clone());
+    out.insert(USER_AGENT, AGENT);
+    headers::to_vendor(client, from == DialectId::AnthropicMessages && provider.dialect_id() == from, out);
+    if let Some((name, value)) = provider.vendor.version_header() {
+        out.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
+    }
+    for (name, value) in &provider.headers {
+        out.insert(name.clone(), value.clone());
+    }
+    match &provider.credential {
+        Credential::Header(name, value) => {
+            out.insert(name.clone(), value.clone());
+        }
+        Credential::Forward(auth) => {
+            if let Some((name, value)) = presented_key(client).and_then(|key| auth_header(auth, key)) {
+                out.insert(name, value);
+            }
+        }
+        Credential::None => {}
+    }
+    Ok(request)
+}
+
+/// Marks a request's body as JSON.
+pub(super) fn set_json(request: &mut Request<RequestBody>) {
+    request.headers_mut().insert(CONTENT_TYPE, JSON);
+    request.headers_mut().insert(ACCEPT, JSON);
+}

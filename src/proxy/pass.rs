@@ -1,0 +1,211 @@
+//! Every other path of OpenAI's API: passed to a provider of that dialect. JSON requests are read for their `model` and
+//! edited in that one place; uploads and all answers are streamed, never collected.
+
+use std::sync::Arc;
+
+use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::{Method, Request, StatusCode};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::attempt::{read_vendor_error, send_error};
+use super::body::collect::collect;
+use super::body::event_stream::{EventStream, Mode};
+use super::body::source::{Deadlines, Source};
+use super::meter::Meter;
+use super::respond::{Answer, Content};
+use super::worker::Worker;
+use super::{headers, ingress, models, outgoing};
+use crate::base::outcome::AttemptClass;
+use crate::base::raw::{RawObject, to_raw};
+use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
+use crate::dialect::{Quirks, Reply, dialect, openai_chat};
+use crate::runtime::{ClientEntry, Snapshot, Target};
+use crate::upstream::RequestBody;
+use crate::vendor::Endpoint;
+
+const MAX_ERROR: usize = 256 << 10;
+/// Names the provider of a request that names no model.
+const PROVIDER: &str = "x-llm-provider";
+
+pub(super) async fn run(
+    worker: &Arc<Worker>,
+    snapshot: &Arc<Snapshot>,
+    client: Option<&ClientEntry>,
+    request: Request<Incoming>,
+    path: &str,
+    deployment: Option<String>,
+    meter: &mut Meter,
+) -> Result<Answer, ApiError> {
+    let (head, body) = request.into_parts();
+    let mut streaming = false;
+    let (target, body) = if is_json(&head.headers) && head.method == Method::POST {
+        let bytes = ingress::read_body(body, &head.headers, snapshot).await?;
+        let view = openai_chat::generic_view(&bytes)?;
+        streaming = view.stream;
+        let model = deployment.or(view.model);
+        json_request(worker, snapshot, client, &head.headers, bytes, model, streaming, meter).await?
+    } else {
+        let target = match &deployment {
+            Some(model) => {
+                ingress::allow_model(client, model)?;
+                first_openai(models::resolve(worker, snapshot, model).await?, model)?
+            }
+            None => default_provider(snapshot, &head.headers)?,
+        };
+        (target, stream_upload(body))
+    };
+    let provider = &*target.provider;
+    let url = provider.path(Endpoint::Other(path), &target.model, head.uri.query());
+    let upload = matches!(body, RequestBody::Stream(_));
+    let is_watched = matches!(path, "/completions" | "/embeddings");
+    let mut outgoing = outgoing::request(provider, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
+    headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
+    if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {
+        outgoing.headers_mut().insert(CONTENT_ENCODING, coding.clone());
+    }
+    meter.attempt(&target);
+    let total = meter.started() + headers::total_timeout(&head.headers, provider.timeout.total);
+    let by = (Instant::now() + provider.timeout.first_token).min(total);
+    let sending = worker.pool.send(&provider.origin, outgoing, provider.timeout.connect);
+    let response = match tokio::time::timeout_at(if upload { total } else { by }, sending).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) => {
+            meter.attempt_ended(error.kind.class());
+            return Err(send_error(&error));
+        }
+        Err(_) => {
+            meter.attempt_ended(AttemptClass::Ambiguous);
+            return Err(ApiError::timeout("the upstream did not begin its answer within the time allowed"));
+        }
+    };
+    let (head, body) = response.into_parts();
+    let idle = provider.timeout.idle;
+    let deadlines = Deadlines { first: None, idle, content_idle: idle, total, heartbeat: idle };
+    let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
+    let mut out = HeaderMap::with_capacity(12);
+    headers::to_client(&head.headers, &mut out);
+    if head.status.is_success() && is_watched {
+        let deadlines = Deadlines { first: Some(by), heartbeat: snapshot.config.server.heartbeat, ..deadlines };
+        let source = Source::new(body, coding, snapshot.config.server.max_response, deadlines)?;
+        let answered = watched(snapshot, &target, source, streaming, out, meter).await;
+        if answered.is_err() {
+            meter.attempt_ended(AttemptClass::Ambiguous);
+        }
+        return answered;
+    }
+    if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
+        headers::content(&head.headers, &mut out);
+        if let Some(length) = head.headers.get(CONTENT_LENGTH) {
+            out.insert(CONTENT_LENGTH, length.clone());
+        }
+        let source = Source::new(body, None, 0, deadlines)?;
+        return Ok(Answer { status: head.status, headers: out, content: Content::Raw(Box::new(source)) });
+    }
+    meter.attempt_ended(AttemptClass::Deterministic);
+    let body = collect(Source::new(body, coding, MAX_ERROR, deadlines)?, MAX_ERROR).await.unwrap_or_default();
+    Err(read_vendor_error(provider, head.status, &head.headers, &body))
+}
+
+/// An answer whose form is known, though it is not chat: errors inside it, cuts and token counts are seen.
+async fn watched(
+    snapshot: &Snapshot,
+    target: &Target,
+    source: Source,
+    streaming: bool,
+    out: HeaderMap,
+    meter: &mut Meter,
+) -> Result<Answer, ApiError> {
+    let client = dialect(DialectId::OpenAiChat);
+    let reply = Reply {
+        requested_model: target.model.to_string(),
+        upstream_model: target.model.to_string(),
+        include_usage: true,
+        prompt_estimate: 0,
+        created: 0,
+    };
+    let quirks = Quirks::default();
+    if streaming {
+        let mut stream = EventStream::new(source, Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
+        stream.prime().await?;
+        return Ok(Answer::events(stream, out));
+    }
+    let body = collect(source, snapshot.config.server.max_response).await?;
+    let edited = client.edit_response(body, &reply, &quirks)?;
+    if let Some(usage) = edited.usage {
+        meter.set_usage(usage);
+    }
+    meter.attempt_ended(AttemptClass::Success);
+    Ok(Answer::json(edited.body, out))
+}
+
+/// A JSON request: routed by its model, or to the default provider where it has none (`/responses/compact`, batches).
+#[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
+async fn json_request(
+    worker: &Worker,
+    snapshot: &Snapshot,
+    client: Option<&ClientEntry>,
+    headers: &HeaderMap,
+    bytes: bytes::Bytes,
+    model: Option<String>,
+    stream: bool,
+    meter: &mut Meter,
+) -> Result<(Target, RequestBody), ApiError> {
+    let Some(model) = model else {
+        return Ok((default_provider(snapshot, headers)?, bytes.into()));
+    };
+    meter.set_model(&model, stream);
+    ingress::allow_model(client, &model)?;
+    let target = first_openai(models::resolve(worker, snapshot, &model).await?, &model)?;
+    let mut object = RawObject::parse(&bytes).map_err(|e| ApiError::invalid_json(format!("the body is not a JSON object: {e}")))?;
+    let body_model = target.provider.body_model(&target.model).to_owned();
+    let body = if model == body_model && object.contains("model") {
+        bytes
+    } else {
+        object.set("model", to_raw(&body_model));
+        object.write().into()
+    };
+    Ok((target, body.into()))
+}
+
+fn first_openai(targets: Vec<Target>, model: &str) -> Result<Target, ApiError> {
+    targets.into_iter().find(|t| t.provider.dialect_id() == DialectId::OpenAiChat).ok_or_else(|| {
+        let message = format!("`{model}` is served by a vendor that does not have this endpoint");
+        ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "unsupported_endpoint", message).with_param("model")
+    })
+}
+
+/// Where a request that names no model goes: the provider the client names, else the first of type `openai` or `azure`,
+/// else the first that speaks OpenAI's dialect.
+fn default_provider(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Target, ApiError> {
+    if let Some(name) = headers.get(PROVIDER).and_then(|v| v.to_str().ok()) {
+        let entry = snapshot.provider(name).filter(|e| e.provider.dialect_id() == DialectId::OpenAiChat);
+        return entry
+            .map(|e| e.target(""))
+            .ok_or_else(|| ApiError::invalid("invalid_value", PROVIDER, format!("no provider `{name}` speaks OpenAI's dialect")));
+    }
+    let speaks = |entry: &&Arc<crate::runtime::ProviderEntry>| entry.provider.dialect_id() == DialectId::OpenAiChat;
+    let own = |entry: &&Arc<crate::runtime::ProviderEntry>| matches!(entry.provider.vendor.id.as_ref(), "openai" | "azure");
+    let found = snapshot.providers.iter().find(|e| speaks(e) && own(e)).or_else(|| snapshot.providers.iter().find(speaks));
+    found.map(|e| e.target("")).ok_or_else(|| {
+        let message = "no configured provider speaks OpenAI's dialect, which this endpoint needs";
+        ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "unsupported_endpoint", message)
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .is_some_and(|v| v.trim_start().to_ascii_lowercase().starts_with("application/json"))
+}
+
+/// The client's body as it comes. Its declared length is kept.
+fn stream_upload(body: Incoming) -> RequestBody {
+    if body.is_end_stream() {
+        return RequestBody::empty();
+    }
+    RequestBody::Stream(body.map_err(|e| Box::new(e) as Box<dyn std::error::Error + Send + Sync>).boxed_unsync())
+}

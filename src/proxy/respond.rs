@@ -1,0 +1,140 @@
+//! From what came of a request to an HTTP answer.
+
+use bytes::Bytes;
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+
+use super::body::event_stream::EventStream;
+use super::body::raw::Raw;
+use super::body::source::Source;
+use super::body::{Body, Whole};
+use super::meter::Meter;
+use crate::base::outcome::Outcome;
+use crate::chat::{ApiError, DialectId, Fault};
+use crate::dialect::dialect;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+const PROVIDER: HeaderName = HeaderName::from_static("x-llm-provider");
+const MODEL: HeaderName = HeaderName::from_static("x-llm-model");
+const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-attempts");
+const DROPPED: HeaderName = HeaderName::from_static("x-llm-dropped");
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
+const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// OpenAI's SDKs do not wait longer than this.
+const MAX_RETRY_AFTER: u64 = 120;
+
+/// A successful answer, before it is written.
+pub(super) struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub content: Content,
+}
+
+pub(super) enum Content {
+    Whole(Bytes),
+    Events(Box<EventStream>),
+    Raw(Box<Source>),
+}
+
+impl Answer {
+    /// JSON with the headers of the vendor that may pass.
+    pub(super) fn json(body: impl Into<Bytes>, mut headers: HeaderMap) -> Self {
+        headers.insert(CONTENT_TYPE, JSON);
+        Self { status: StatusCode::OK, headers, content: Content::Whole(body.into()) }
+    }
+
+    pub(super) fn text(text: &'static str) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+        Self { status: StatusCode::OK, headers, content: Content::Whole(Bytes::from_static(text.as_bytes())) }
+    }
+
+    pub(super) fn events(stream: EventStream, mut headers: HeaderMap) -> Self {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
+        Self { status: StatusCode::OK, headers, content: Content::Events(Box::new(stream)) }
+    }
+}
+
+/// The answer with its body, which takes the meter along.
+pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
+    meter.set_status(answer.status.as_u16());
+    let mut headers = answer.headers;
+    identify(&mut headers, &meter);
+    let body = match answer.content {
+        Content::Whole(bytes) => Body::Whole(Box::new(Whole::new(bytes, meter))),
+        Content::Events(mut stream) => {
+            stream.commit(meter);
+            Body::Events(stream)
+        }
+        Content::Raw(source) => Body::Raw(Box::new(Raw::new(*source, meter))),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = answer.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// An error in the client's dialect.
+pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Meter) -> Response<Body> {
+    let status = match (client, error.status) {
+        // What Anthropic's SDK knows an overloaded vendor by.
+        (DialectId::AnthropicMessages, 503) if error.fault == Fault::Upstream => 529,
+        (_, status) => status,
+    };
+    meter.set_status(status);
+    meter.failed(error, Outcome::Failed);
+    let body = dialect(client).write_error(error, &meter.request_id);
+    let mut headers = HeaderMap::with_capacity(10);
+    headers.insert(CONTENT_TYPE, JSON);
+    identify(&mut headers, &meter);
+    if let Some(wait) = error.retry_after {
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER)));
+        let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_RETRY_AFTER * 1000);
+        headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds));
+    }
+    if let Some(should) = error.should_retry {
+        headers.insert(SHOULD_RETRY, HeaderValue::from_static(if should { "true" } else { "false" }));
+    }
+    if let Some(allow) = allow.filter(|_| status == 405) {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    // The rest of a body that was not read would be taken for the next request.
+    if matches!(status, 400 | 408 | 413)
+        && error.fault == Fault::Client
+        && matches!(error.code.as_deref(), Some("malformed_body" | "client_body_timeout" | "request_too_large" | "bad_host"))
+    {
+        headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let mut response = Response::new(Body::Whole(Box::new(Whole::new(body.into(), meter))));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The headers that say what the sidecar did.
+fn identify(headers: &mut HeaderMap, meter: &Meter) {
+    if let Ok(id) = HeaderValue::from_str(&meter.request_id) {
+        headers.insert(ANTHROPIC_REQUEST_ID, id.clone());
+        headers.insert(REQUEST_ID, id);
+    }
+    if let Some(target) = meter.target() {
+        if let Ok(name) = HeaderValue::from_str(&target.provider.name) {
+            headers.insert(PROVIDER, name);
+        }
+        if let (false, Ok(model)) = (target.model.is_empty(), HeaderValue::from_str(&target.model)) {
+            headers.insert(MODEL, model);
+        }
+        headers.insert(ATTEMPTS, HeaderValue::from(meter.attempts()));
+    }
+    if !meter.dropped().is_empty()
+        && let Ok(fields) = HeaderValue::from_str(&meter.dropped().join(", "))
+    {
+        headers.insert(DROPPED, fields);
+    }
+}

@@ -1,0 +1,88 @@
+//! Who may call: client keys, kept and compared only as digests.
+
+use std::collections::HashMap;
+
+use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+
+use crate::config::Client;
+
+/// A caller of the data listener.
+pub struct ClientEntry {
+    pub name: String,
+    models: Option<GlobSet>,
+}
+
+impl ClientEntry {
+    /// Whether the caller may use the model it names.
+    pub fn may_use(&self, model: &str) -> bool {
+        self.models.as_ref().is_none_or(|models| models.is_match(model))
+    }
+}
+
+/// The callers by the SHA-256 of their key. Looking a digest up tells nothing of how much of a guessed key is right.
+pub(super) struct Clients(HashMap<[u8; 32], std::sync::Arc<ClientEntry>>);
+
+impl Clients {
+    pub(super) fn new(clients: &[Client]) -> Result<Self, String> {
+        let mut by_digest = HashMap::with_capacity(clients.len());
+        for client in clients {
+            let models = match client.models.as_slice() {
+                [] => None,
+                patterns => Some(glob_set(patterns).map_err(|e| format!("clients.{}.models: {e}", client.name))?),
+            };
+            by_digest.insert(digest(&client.key), std::sync::Arc::new(ClientEntry { name: client.name.clone(), models }));
+        }
+        Ok(Self(by_digest))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn find(&self, key: &str) -> Option<&std::sync::Arc<ClientEntry>> {
+        self.0.get(&sha256(key.as_bytes()))
+    }
+}
+
+fn digest(key: &crate::base::secret::Secret) -> [u8; 32] {
+    sha256(key.expose().as_bytes())
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    let mut out = [0; 32];
+    out.copy_from_slice(digest.as_ref());
+    out
+}
+
+fn glob_set(patterns: &[String]) -> Result<GlobSet, globset::Error> {
+    let mut set = GlobSetBuilder::new();
+    for pattern in patterns {
+        set.add(GlobBuilder::new(pattern).literal_separator(false).build()?);
+    }
+    set.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::secret::Secret;
+
+    #[test]
+    fn keys_that_share_a_prefix_are_told_apart_and_models_are_globs() {
+        let client = |name: &str, key: &str, models: &[&str]| Client {
+            name: name.into(),
+            key: Secret::new(key),
+            models: models.iter().map(|m| (*m).to_owned()).collect(),
+        };
+        let clients = Clients::new(&[
+            client("a", "sk-0123456789012345678901-a", &["fast", "claude/*"]),
+            client("b", "sk-0123456789012345678901-b", &[]),
+        ])
+        .unwrap();
+        assert_eq!(clients.find("sk-0123456789012345678901-b").unwrap().name, "b");
+        assert!(clients.find("sk-0123456789012345678901").is_none());
+        let a = clients.find("sk-0123456789012345678901-a").unwrap();
+        assert!(a.may_use("fast") && a.may_use("claude/claude-haiku-4-5") && !a.may_use("slow"));
+    }
+}

@@ -1,0 +1,140 @@
+//! A provider made ready to send: its origin, its headers, its times.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Uri};
+
+use crate::chat::DialectId;
+use crate::config::{self, ProviderAuth, Retry, Timeouts};
+use crate::dialect::{Dialect, Quirks, dialect};
+use crate::upstream::{Origin, Origins};
+use crate::vendor::catalogue::Auth;
+use crate::vendor::{Endpoint, Vendor, path, vendor};
+
+/// An upstream that requests can be sent to.
+pub struct Provider {
+    pub name: String,
+    pub vendor: &'static Vendor,
+    pub origin: Arc<Origin>,
+    /// The `Host` header.
+    pub host: HeaderValue,
+    pub credential: Credential,
+    /// Sent with every request: the vendor's fixed headers and the provider's own.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    pub quirks: Arc<Quirks>,
+    pub timeout: Timeouts,
+    pub retry: Retry,
+    /// The longest time a stream may bring bytes but nothing of the answer.
+    pub content_idle: Duration,
+    base_path: String,
+    source: config::Provider,
+}
+
+/// How a request is authenticated.
+pub enum Credential {
+    Header(HeaderName, HeaderValue),
+    /// The client's own credential is sent on in the vendor's header.
+    Forward(Auth),
+    None,
+}
+
+impl Provider {
+    /// The error says what is wrong, without the key.
+    pub fn new(source: &config::Provider, origins: &Origins) -> Result<Self, String> {
+        let vendor = vendor(&source.vendor).ok_or_else(|| format!("unknown vendor `{}`", source.vendor))?;
+        let url: Uri = source.base_url.parse().map_err(|_| format!("base_url `{}` is not a URL", source.base_url))?;
+        let secure = url.scheme_str() == Some("https");
+        let host = url.host().ok_or("base_url has no host")?.trim_start_matches('[').trim_end_matches(']');
+        let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
+        let origin = origins.get(secure, host, port, &source.tls)?;
+        let authority = url.authority().map_or(host, |a| a.as_str());
+        let credential = match &source.auth {
+            ProviderAuth::Key(key) => {
+                let (name, value) = auth_header(&vendor.auth, key.expose()).ok_or("the key has characters that no header can hold")?;
+                Credential::Header(name, value)
+            }
+            ProviderAuth::Forward => Credential::Forward(vendor.auth.clone()),
+            ProviderAuth::None => Credential::None,
+        };
+        let mut headers = Vec::new();
+        let mut add = |name: &str, value: &str| -> Result<(), String> {
+            let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("`{name}` is no header name"))?;
+            let value = HeaderValue::from_str(value).map_err(|_| format!("the value of the header `{name}` cannot be sent"))?;
+            headers.push((name, value));
+            Ok(())
+        };
+        if let Some(organization) = &source.organization {
+            add("openai-organization", organization)?;
+        }
+        if let Some(project) = &source.project {
+            add("openai-project", project)?;
+        }
+        for (name, value) in &source.headers {
+            add(name, value)?;
+        }
+        let quirks = match &source.quirks {
+            None => vendor.quirks.clone(),
+            Some(own) => vendor.quirks.overlay(own)?,
+        };
+        Ok(Self {
+            name: source.name.clone(),
+            vendor,
+            origin,
+            host: HeaderValue::from_str(authority).map_err(|_| "base_url's host cannot be sent")?,
+            credential,
+            headers,
+            quirks: Arc::new(quirks),
+            timeout: source.timeout,
+            retry: source.retry,
+            content_idle: source.timeout.idle * 2,
+            base_path: url.path().trim_end_matches('/').to_owned(),
+            source: source.clone(),
+        })
+    }
+
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        dialect(self.vendor.dialect)
+    }
+
+    pub fn dialect_id(&self) -> DialectId {
+        self.vendor.dialect
+    }
+
+    /// The configured models, if the file names them.
+    pub fn models(&self) -> Option<&[String]> {
+        self.source.models.as_deref()
+    }
+
+    /// Path and query of an endpoint.
+    pub fn path(&self, endpoint: Endpoint<'_>, model: &str, query: Option<&str>) -> String {
+        let azure = self.source.api_version.as_deref().map(|version| (version, &self.source.deployments));
+        path(self.vendor.layout, &self.base_path, endpoint, azure, model, query)
+    }
+
+    /// The model's name in a request's body: at Azure's `/openai/v1` the deployment's.
+    pub fn body_model<'a>(&'a self, model: &'a str) -> &'a str {
+        self.source.deployments.get(model).map_or(model, String::as_str)
+    }
+
+    /// Whether two generations of a provider are the same upstream with the same credential.
+    pub fn same_upstream(&self, other: &Self) -> bool {
+        let key = |auth: &ProviderAuth| match auth {
+            ProviderAuth::Key(key) => Some(key.clone()),
+            ProviderAuth::Forward | ProviderAuth::None => None,
+        };
+        Arc::ptr_eq(&self.origin, &other.origin) && self.base_path == other.base_path && key(&self.source.auth) == key(&other.source.auth)
+    }
+}
+
+/// The header that carries a key to a vendor.
+pub fn auth_header(auth: &Auth, key: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = match auth {
+        Auth::Bearer => (http::header::AUTHORIZATION, format!("Bearer {key}")),
+        Auth::Header(name) => (HeaderName::from_bytes(name.as_bytes()).ok()?, key.to_owned()),
+        Auth::None => return None,
+    };
+    let mut value = HeaderValue::from_str(&value).ok()?;
+    value.set_sensitive(true);
+    Some((name, value))
+}

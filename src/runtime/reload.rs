@@ -1,0 +1,151 @@
+//! Taking over a new configuration: prepare (may fail, changes nothing), then commit (one pointer swap).
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use arc_swap::ArcSwap;
+use parking_lot::Mutex;
+use serde::Serialize;
+
+use super::snapshot::Snapshot;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::upstream::Origins;
+
+/// Reads the configuration anew: the config, or what is wrong with it and the files that were read nevertheless.
+pub type Load = Box<dyn Fn() -> Result<Config, (Vec<String>, Vec<PathBuf>)> + Send + Sync>;
+
+/// The running configuration and the way to change it.
+pub struct Runtime {
+    snapshot: ArcSwap<Snapshot>,
+    origins: Origins,
+    pub metrics: Arc<Metrics>,
+    load: Load,
+    status: Mutex<ReloadStatus>,
+    /// One reload at a time.
+    reloading: Mutex<()>,
+}
+
+/// What `GET /api/v1/config/status` tells.
+#[derive(Clone, Debug, Serialize)]
+pub struct ReloadStatus {
+    /// Whether what runs is what the files say.
+    pub in_sync: bool,
+    /// Counts the configurations taken over, the first being 1.
+    pub generation: u64,
+    /// SHA-256 of the running configuration's files.
+    pub hash: String,
+    /// Unix seconds.
+    pub last_success: u64,
+    /// Unix seconds of the last attempt that failed.
+    pub last_failure: Option<u64>,
+    /// What is wrong with the files, with file, line and column.
+    pub errors: Vec<String>,
+    pub warnings: Vec<String>,
+    /// Files that are watched.
+    pub files: Vec<PathBuf>,
+}
+
+impl Runtime {
+    /// Builds the first generation.
+    pub fn new(config: Config, load: Load) -> Result<Self, String> {
+        let origins = Origins::default();
+        let metrics = Arc::new(Metrics::default());
+        let status = ReloadStatus {
+            in_sync: true,
+            generation: 1,
+            hash: config.hash.clone(),
+            last_success: unix_now(),
+            last_failure: None,
+            errors: Vec::new(),
+            warnings: config.warnings.clone(),
+            files: config.files.clone(),
+        };
+        metrics.config_in_sync.set(1);
+        metrics.config_last_success.set(status.last_success as f64);
+        let snapshot = Snapshot::build(config, &origins, &metrics, None)?;
+        Ok(Self {
+            snapshot: ArcSwap::from_pointee(snapshot),
+            origins,
+            metrics,
+            load,
+            status: Mutex::new(status),
+            reloading: Mutex::new(()),
+        })
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.snapshot.load_full()
+    }
+
+    pub fn status(&self) -> ReloadStatus {
+        self.status.lock().clone()
+    }
+
+    /// Reads the files and takes the new configuration over if it is valid; otherwise nothing changes but the status.
+    pub fn reload(&self) -> ReloadStatus {
+        let _one_at_a_time = self.reloading.lock();
+        let running = self.snapshot();
+        let prepared = (self.load)().and_then(|config| {
+            let files = config.files.clone();
+            let refused = boot_only_changes(&running.config, &config);
+            let snapshot = Snapshot::build(config, &self.origins, &self.metrics, Some(&running)).map_err(|e| (vec![e], files))?;
+            Ok((snapshot, refused))
+        });
+        let mut status = self.status.lock();
+        match prepared {
+            Ok((snapshot, refused)) => {
+                status.in_sync = refused.is_empty();
+                status.generation += u64::from(status.hash != snapshot.config.hash || !status.errors.is_empty());
+                status.hash.clone_from(&snapshot.config.hash);
+                status.last_success = unix_now();
+                status.warnings = snapshot.config.warnings.iter().cloned().chain(refused).collect();
+                status.errors.clear();
+                status.files.clone_from(&snapshot.config.files);
+                self.snapshot.store(Arc::new(snapshot));
+                self.metrics.config_last_success.set(status.last_success as f64);
+                self.count("ok");
+                tracing::info!(generation = status.generation, hash = status.hash, "configuration taken over");
+                for warning in &status.warnings {
+                    tracing::warn!(warning, "configuration");
+                }
+            }
+            Err((errors, files)) => {
+                status.in_sync = false;
+                status.last_failure = Some(unix_now());
+                status.errors = errors;
+                status.files = files;
+                self.count("error");
+                for error in &status.errors {
+                    tracing::error!(error, "configuration not taken over; the previous one stays");
+                }
+            }
+        }
+        self.metrics.config_in_sync.set(i64::from(status.in_sync));
+        status.clone()
+    }
+
+    fn count(&self, result: &str) {
+        self.metrics.config_reloads.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+}
+
+/// Settings that only a restart can change, where the new file has others.
+fn boot_only_changes(running: &Config, new: &Config) -> Vec<String> {
+    let pairs = [
+        ("listen", running.listen != new.listen),
+        ("admin.listen", running.admin.listen != new.admin.listen),
+        ("tls", running.tls.as_ref().map(|t| &t.cert_pem) != new.tls.as_ref().map(|t| &t.cert_pem)),
+        ("server.workers", running.server.workers != new.server.workers),
+    ];
+    pairs
+        .into_iter()
+        .filter(|(_, changed)| *changed)
+        .map(|(key, _)| format!("`{key}` takes effect at a restart only; the running value stays"))
+        .collect()
+}
+
+pub(super) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
+}

@@ -1,0 +1,124 @@
+//! One connection of a client, from its first byte to its end.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use super::io::{ClientIo, Limits};
+use super::preface;
+use super::worker::Phase;
+use crate::config;
+use crate::proxy::{self, ClientConnection, Worker};
+
+const TLS_LIMIT: Duration = Duration::from_secs(5);
+const MAX_HEAD: usize = 64 << 10;
+const MAX_HEADERS: usize = 100;
+const MAX_STREAMS: u32 = 100;
+const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Serves a connection until it ends, or until `phase` says to close and its requests are answered.
+pub(super) async fn serve(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    worker: Arc<Worker>,
+    server: config::Server,
+    phase: watch::Receiver<Phase>,
+) {
+    // Every piece of an answer leaves at once.
+    let _ = stream.set_nodelay(true);
+    let Some(tls) = tls else {
+        return match tokio::time::timeout(server.keep_alive.max(server.header_timeout), preface::is_http2(&stream)).await {
+            Ok(Ok(true)) => serve_http2(stream, worker, phase).await,
+            Ok(Ok(false)) => serve_http1(stream, worker, &server, phase).await,
+            Ok(Err(_)) | Err(_) => {}
+        };
+    };
+    let Ok(Ok(stream)) = tokio::time::timeout(TLS_LIMIT, tls.accept(stream)).await else { return };
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        serve_http2(stream, worker, phase).await;
+    } else {
+        serve_http1(stream, worker, &server, phase).await;
+    }
+}
+
+async fn serve_http1<S>(stream: S, worker: Arc<Worker>, server: &config::Server, mut phase: watch::Receiver<Phase>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let client = Arc::new(ClientConnection::default());
+    let limits = Limits { keep_alive: server.keep_alive, head: server.header_timeout, write: server.write_timeout };
+    let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&client), limits));
+    let service = service_fn(move |request: Request<Incoming>| {
+        let handled = proxy::handle(Arc::clone(&worker), Arc::clone(&client), request);
+        async move { Ok::<_, std::convert::Infallible>(handled.await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .max_header_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(io, service);
+    let mut connection = pin!(connection);
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a client's connection ended");
+                }
+                return;
+            }
+            changed = phase.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}
+
+async fn serve_http2<S>(stream: S, worker: Arc<Worker>, mut phase: watch::Receiver<Phase>)
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let handled = proxy::handle(Arc::clone(&worker), Arc::default(), request);
+        async move { Ok::<_, std::convert::Infallible>(handled.await) }
+    });
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_INTERVAL)
+        .keep_alive_timeout(PING_INTERVAL)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_HEAD as u32)
+        .serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    loop {
+        tokio::select! {
+            biased;
+            result = connection.as_mut() => {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a client's connection ended");
+                }
+                return;
+            }
+            changed = phase.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+                connection.as_mut().graceful_shutdown();
+            }
+        }
+    }
+}

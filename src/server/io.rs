@@ -1,0 +1,119 @@
+//! A client's connection with its times: how long it may be idle, how long its request's head may take, and how long it may
+//! leave its answer unread. One timer, moved only when it fires.
+
+use std::future::Future;
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep};
+
+use crate::proxy::{ClientConnection, Phase};
+
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub keep_alive: Duration,
+    pub head: Duration,
+    pub write: Duration,
+}
+
+pub(super) struct ClientIo<S> {
+    stream: S,
+    connection: Arc<ClientConnection>,
+    limits: Limits,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Since when the client has taken nothing of what is to be written.
+    stalled_since: Option<Instant>,
+}
+
+impl<S> ClientIo<S> {
+    pub(super) fn new(stream: S, connection: Arc<ClientConnection>, limits: Limits) -> Self {
+        Self { stream, connection, limits, timer: None, stalled_since: None }
+    }
+
+    fn read_deadline(&self) -> Option<Instant> {
+        match self.connection.phase() {
+            (Phase::Idle, since) => Some(since + self.limits.keep_alive),
+            (Phase::Head, since) => Some(since + self.limits.head),
+            (Phase::Serving, _) => None,
+        }
+    }
+
+    /// Whether `deadline` has passed; if not, the task is woken by then at the latest.
+    fn has_passed(&mut self, deadline: Instant, cx: &mut Context<'_>) -> bool {
+        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if timer.deadline() > deadline {
+            timer.as_mut().reset(deadline);
+        }
+        while timer.as_mut().poll(cx).is_ready() {
+            if Instant::now() >= deadline {
+                return true;
+            }
+            timer.as_mut().reset(deadline);
+        }
+        false
+    }
+
+    fn wrote<T>(&mut self, polled: Poll<io::Result<T>>, cx: &mut Context<'_>) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled_since = None;
+            return polled;
+        }
+        let since = *self.stalled_since.get_or_insert_with(Instant::now);
+        if self.has_passed(since + self.limits.write, cx) {
+            return Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "the client does not read its answer")));
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+        if polled.is_ready() {
+            if buf.filled().len() > before && this.connection.phase().0 == Phase::Idle {
+                this.connection.enter(Phase::Head);
+            }
+            return polled;
+        }
+        if let Some(deadline) = this.read_deadline()
+            && this.has_passed(deadline, cx)
+        {
+            return Poll::Ready(Err(io::Error::new(ErrorKind::TimedOut, "no request came in time")));
+        }
+        Poll::Pending
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
+        this.wrote(polled, cx)
+    }
+
+    fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
+        this.wrote(polled, cx)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        this.wrote(polled, cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

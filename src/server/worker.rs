@@ -1,0 +1,100 @@
+//! A worker thread's loop: accept, serve, and at the end wait for what is under way.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+use super::connection;
+use crate::proxy::Worker;
+
+/// After an accept that failed for want of descriptors or memory.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Between two rounds of housekeeping.
+const TICK: Duration = Duration::from_millis(500);
+
+/// How far the shutdown has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    Running,
+    /// No new connections; those that are open close after their answer.
+    Closing,
+    /// Open streams end with an error.
+    Aborting,
+}
+
+/// Runs one worker until `phase` is past running and every connection has ended.
+pub async fn run(worker: Arc<Worker>, listeners: Vec<TcpListener>, tls: Option<TlsAcceptor>, mut phase: watch::Receiver<Phase>) {
+    let mut listening = JoinSet::new();
+    for listener in listeners {
+        listening.spawn(accept(listener, Arc::clone(&worker), tls.clone(), phase.clone()));
+    }
+    let mut tick = tokio::time::interval(TICK);
+    tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {
+                worker.pool.sweep();
+                worker.access_log.flush();
+            }
+            () = closing(&mut phase) => break,
+        }
+    }
+    while listening.join_next().await.is_some() {}
+}
+
+async fn accept(listener: TcpListener, worker: Arc<Worker>, tls: Option<TlsAcceptor>, mut phase: watch::Receiver<Phase>) {
+    let listener = match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "a listener could not be used");
+            return;
+        }
+    };
+    let metrics = Arc::clone(&worker.runtime.metrics);
+    let mut connections = JoinSet::new();
+    let phases = phase.clone();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let server = worker.runtime.snapshot().config.server;
+                    let serving = connection::serve(stream, tls.clone(), Arc::clone(&worker), server, phases.clone());
+                    let open = metrics.connections.clone();
+                    open.inc();
+                    connections.spawn(async move {
+                        let _open = Open(open);
+                        serving.await;
+                    });
+                }
+                Err(error) => {
+                    metrics.accept_errors.inc();
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = closing(&mut phase) => break,
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+/// Ends when the worker has to close.
+async fn closing(phase: &mut watch::Receiver<Phase>) {
+    // A sender that is gone means the process is ending.
+    let _ = phase.wait_for(|phase| *phase != Phase::Running).await.map(drop);
+}
+
+/// Counts an open connection, also where serving it panics.
+struct Open(prometheus_client::metrics::gauge::Gauge<i64, std::sync::atomic::AtomicI64>);
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

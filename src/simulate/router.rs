@@ -1,0 +1,268 @@
+//! Which path is answered by whom, and what every answer has in common: the key, the status and the delay on demand.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
+
+use super::body::{self, Body, Frames};
+use super::directives::Directives;
+use super::fault::Fault;
+use super::serve::Simulator;
+use super::socket::Reset;
+use super::{audio, chat, completions, embeddings, files, models, moderations};
+use crate::base::id;
+use crate::chat::{ApiError, DialectId, ErrorKind, Fault as AtFault};
+use crate::dialect::dialect;
+
+/// The largest body that is read whole. Uploads are not.
+const MAX_BODY: usize = 64 << 20;
+
+/// Who answers a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Route {
+    Chat(DialectId),
+    CountTokens,
+    Completions,
+    Embeddings,
+    Moderations,
+    Models,
+    Model(String),
+    Files,
+    FileContent(String),
+    Speech,
+    Transcriptions,
+}
+
+/// An answer before status, delay and fault are applied to it.
+pub(super) enum Answer {
+    Whole { content_type: &'static str, bytes: Bytes },
+    Stream { content_type: &'static str, frames: Frames },
+}
+
+impl Answer {
+    pub(super) fn json(value: &serde_json::Value) -> Self {
+        Self::Whole { content_type: "application/json", bytes: Bytes::from(value.to_string()) }
+    }
+}
+
+/// A request as the endpoints see it.
+pub(super) struct Call {
+    /// The model, where the path names one (Azure's deployments).
+    pub(super) model: Option<String>,
+    pub(super) body: Bytes,
+}
+
+/// Answers one request, whatever it is.
+pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming>, reset: Reset) -> Response<Body> {
+    let found = find(request.uri().path());
+    let id = match &found {
+        Some((Route::Chat(id), _)) => *id,
+        Some((Route::CountTokens, _)) => DialectId::AnthropicMessages,
+        _ if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
+        _ => DialectId::OpenAiChat,
+    };
+    let request_id = id::request_id();
+    let mut response = match answer(&simulator, request, found, id, reset).await {
+        Ok(response) => response,
+        Err(error) => refusal(&error, id, &request_id),
+    };
+    let name = match id {
+        DialectId::OpenAiChat => "x-request-id",
+        DialectId::AnthropicMessages => "request-id",
+    };
+    if let Ok(value) = HeaderValue::from_str(&request_id) {
+        response.headers_mut().insert(name, value);
+    }
+    response
+}
+
+async fn answer(
+    simulator: &Simulator,
+    request: Request<Incoming>,
+    found: Option<(Route, Option<String>)>,
+    id: DialectId,
+    reset: Reset,
+) -> Result<Response<Body>, ApiError> {
+    let (head, incoming) = request.into_parts();
+    check_key(simulator, &head.headers)?;
+    let mut directives = Directives::from_headers(&head.headers)?;
+    let Some((route, model)) = found else {
+        let message = format!("Invalid URL ({} {})", head.method, head.uri.path());
+        return Err(ApiError::new(404, ErrorKind::InvalidRequest, AtFault::Client, "unknown_url", message));
+    };
+    let wanted = match route {
+        Route::Models | Route::Model(_) | Route::FileContent(_) => Method::GET,
+        _ => Method::POST,
+    };
+    if head.method != wanted {
+        let mut response = refusal(&error(405, Some("method_not_allowed"), "method not allowed"), id, "");
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static(if wanted == Method::GET { "GET" } else { "POST" }));
+        return Ok(response);
+    }
+    // Uploads are counted as they come, everything else is read whole.
+    if matches!(route, Route::Files | Route::Transcriptions) {
+        let upload = files::receive(&head.headers, incoming).await?;
+        let answer = if route == Route::Files { simulator.files.lock().add(upload) } else { audio::transcribe(&upload) };
+        return finish(answer, 0, simulator, &directives, id, reset).await;
+    }
+    let body = Limited::new(incoming, MAX_BODY).collect().await;
+    let body = body.map_err(|_| error(413, Some("request_too_large"), "the body is too large or was cut"))?.to_bytes();
+    let key = super::text::hash(&[head.uri.path().as_bytes(), b"\0", &body].concat());
+    let call = Call { model, body };
+    let answer = match route {
+        Route::Chat(id) => chat::answer(&call, id, &mut directives),
+        Route::CountTokens => chat::count_tokens(&call, &mut directives),
+        Route::Completions => completions::answer(&call, &mut directives),
+        Route::Embeddings => embeddings::answer(&call, &mut directives),
+        Route::Moderations => moderations::answer(&call, &mut directives),
+        Route::Models => Ok(models::list(&simulator.options.models, id)),
+        Route::Model(name) => Ok(models::one(&name, id)),
+        Route::FileContent(name) => simulator.files.lock().content(&name),
+        Route::Speech => audio::speak(&call, &mut directives),
+        Route::Files | Route::Transcriptions => Err(ApiError::internal("uploads are answered above")),
+    }?;
+    finish(answer, key, simulator, &directives, id, reset).await
+}
+
+/// Applies the directives to an answer. `key` tells equal requests for `times`.
+async fn finish(
+    answer: Answer,
+    key: u64,
+    simulator: &Simulator,
+    directives: &Directives,
+    id: DialectId,
+    reset: Reset,
+) -> Result<Response<Body>, ApiError> {
+    let mut directives = directives.clone();
+    if directives.times.is_some_and(|times| !simulator.still_fails(key, times)) {
+        (directives.status, directives.fault) = (None, None);
+    }
+    if !directives.delay.is_zero() {
+        tokio::time::sleep(directives.delay).await;
+    }
+    if let Some(status) = directives.status {
+        let error = error(status, directives.code.as_deref(), "simulated error");
+        let mut response = refusal(&error, id, "");
+        if let Some(Ok(value)) = directives.retry_after.as_deref().map(HeaderValue::from_str) {
+            response.headers_mut().insert(RETRY_AFTER, value);
+        }
+        return Ok(response);
+    }
+    if directives.fault == Some(Fault::Html) {
+        let page = "<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>";
+        return Ok(written(200, "text/html", body::full(page)));
+    }
+    Ok(match answer {
+        Answer::Stream { content_type, frames } => written(200, content_type, body::stream(frames, id, &directives, reset)),
+        Answer::Whole { content_type, bytes } => match directives.fault {
+            Some(fault @ (Fault::Cut | Fault::Reset | Fault::Stall)) => {
+                let length = HeaderValue::from(bytes.len());
+                let mut response = written(200, content_type, body::half(bytes, fault, reset));
+                response.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+                response
+            }
+            Some(Fault::Garbage) => written(200, content_type, body::full("{\"this is\": not JSON")),
+            Some(Fault::TruncatedJson) => written(200, content_type, body::full(bytes.slice(..bytes.len() / 2))),
+            Some(Fault::ErrorEvent) => written(200, content_type, body::full(dialect(id).write_error(&body::in_band_error(), ""))),
+            Some(Fault::NoFinish | Fault::Html) | None => written(200, content_type, body::full(bytes)),
+        },
+    })
+}
+
+/// An error as a vendor would answer with this status.
+pub(super) fn error(status: u16, code: Option<&str>, message: &str) -> ApiError {
+    let (kind, usual) = match status {
+        401 => (ErrorKind::Authentication, "invalid_api_key"),
+        402 => (ErrorKind::InsufficientQuota, "insufficient_quota"),
+        403 => (ErrorKind::Permission, "permission_denied"),
+        404 => (ErrorKind::NotFound, "model_not_found"),
+        408 | 504 => (ErrorKind::Timeout, "timeout"),
+        409 => (ErrorKind::Conflict, "conflict"),
+        413 => (ErrorKind::RequestTooLarge, "request_too_large"),
+        429 if code == Some("insufficient_quota") => (ErrorKind::InsufficientQuota, "insufficient_quota"),
+        429 => (ErrorKind::RateLimit, "rate_limit_exceeded"),
+        503 | 529 => (ErrorKind::Overloaded, "overloaded"),
+        500.. => (ErrorKind::Internal, "server_error"),
+        _ => (ErrorKind::InvalidRequest, "invalid_request"),
+    };
+    let mut error = ApiError::new(status, kind, AtFault::Client, usual, message);
+    if let Some(code) = code {
+        error.code = Some(code.to_owned().into());
+    }
+    error
+}
+
+fn refusal(error: &ApiError, id: DialectId, request_id: &str) -> Response<Body> {
+    written(error.status, "application/json", body::full(dialect(id).write_error(error, request_id)))
+}
+
+fn written(status: u16, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response
+}
+
+fn check_key(simulator: &Simulator, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(wanted) = &simulator.options.require_key else { return Ok(()) };
+    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
+    let other = ["x-api-key", "api-key"].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
+    if other.chain(bearer).any(|key| key == wanted) {
+        return Ok(());
+    }
+    Err(error(401, None, "Incorrect API key provided"))
+}
+
+/// The route of a path and the deployment it names. What comes before `/v1/` or `/deployments/` may be anything, as vendors'
+/// base URLs differ.
+fn find(path: &str) -> Option<(Route, Option<String>)> {
+    let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    let (model, rest) = match path.split_once("/deployments/") {
+        Some((_, rest)) => {
+            let (deployment, rest) = rest.split_once('/')?;
+            (Some(decoded(deployment)), rest)
+        }
+        None => (None, path.split_once("/v1/").map_or_else(|| path.trim_start_matches('/'), |(_, rest)| rest)),
+    };
+    let route = match rest {
+        "chat/completions" => Route::Chat(DialectId::OpenAiChat),
+        "messages" => Route::Chat(DialectId::AnthropicMessages),
+        "messages/count_tokens" => Route::CountTokens,
+        "completions" => Route::Completions,
+        "embeddings" => Route::Embeddings,
+        "moderations" => Route::Moderations,
+        "models" => Route::Models,
+        "files" => Route::Files,
+        "audio/speech" => Route::Speech,
+        "audio/transcriptions" => Route::Transcriptions,
+        _ => match rest.strip_prefix("files/").and_then(|rest| rest.strip_suffix("/content")) {
+            Some(name) => Route::FileContent(decoded(name)),
+            None => Route::Model(decoded(rest.strip_prefix("models/")?)),
+        },
+    };
+    Some((route, model))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layout_of_paths_is_known() {
+        let openai = Route::Chat(DialectId::OpenAiChat);
+        for path in ["/v1/chat/completions", "/chat/completions", "/api/v1/chat/completions", "/openai/v1/chat/completions"] {
+            assert_eq!(find(path), Some((openai.clone(), None)), "{path}");
+        }
+        let deployment = find("/openai/deployments/my%20gpt/chat/completions");
+        assert_eq!(deployment, Some((openai, Some("my gpt".into()))));
+        assert_eq!(find("/v1/messages/count_tokens"), Some((Route::CountTokens, None)));
+        assert_eq!(find("/v1/models/org/name"), Some((Route::Model("org/name".into()), None)));
+        assert_eq!(find("/v1/files/file-1/content"), Some((Route::FileContent("file-1".into()), None)));
+        assert_eq!(find("/v1/nothing"), None);
+    }
+}

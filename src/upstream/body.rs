@@ -1,0 +1,155 @@
+//! Bodies to and from upstreams.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::combinators::UnsyncBoxBody;
+use hyper::body::Incoming;
+
+use super::error::{SendError, SendErrorKind};
+use super::http1::Http1;
+use super::http2::StreamGuard;
+use super::pool::OriginPool;
+
+/// A request's body: bytes at hand, or a client's upload passed on as it comes.
+pub enum RequestBody {
+    Full(Option<Bytes>),
+    Stream(UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>),
+}
+
+impl RequestBody {
+    pub fn empty() -> Self {
+        Self::Full(None)
+    }
+}
+
+impl From<Bytes> for RequestBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::Full(Some(bytes).filter(|b| !b.is_empty()))
+    }
+}
+
+impl http_body::Body for RequestBody {
+    type Data = Bytes;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+        match self.get_mut() {
+            Self::Full(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Self::Stream(body) => Pin::new(body).poll_frame(cx),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Full(bytes) => bytes.is_none(),
+            Self::Stream(body) => body.is_end_stream(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Stream(body) => body.size_hint(),
+        }
+    }
+}
+
+/// An answer's body. Reading it drives the connection it comes on; reading it to its end gives the connection back to the
+/// pool, dropping it earlier closes the connection (HTTP/1) or resets the stream (HTTP/2).
+pub struct Body {
+    incoming: Incoming,
+    source: Source,
+}
+
+enum Source {
+    Http1 {
+        connection: Http1,
+        pool: Arc<OriginPool>,
+    },
+    Http2 {
+        _stream: StreamGuard,
+    },
+    /// The body was read to its end, or broke.
+    Over,
+}
+
+impl Body {
+    pub(super) fn http1(incoming: Incoming, connection: Http1, pool: Arc<OriginPool>) -> Self {
+        let mut body = Self { incoming, source: Source::Http1 { connection, pool } };
+        if body.incoming.is_end_stream() {
+            body.release();
+        }
+        body
+    }
+
+    pub(super) fn http2(incoming: Incoming, stream: StreamGuard) -> Self {
+        Self { incoming, source: Source::Http2 { _stream: stream } }
+    }
+
+    /// The declared length that is still to come.
+    pub fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+
+    pub fn is_end_stream(&self) -> bool {
+        self.incoming.is_end_stream()
+    }
+
+    /// The next bytes; `None` at the clean end. Trailers are passed over.
+    pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
+        if let Poll::Ready(ready) = self.poll_incoming(cx) {
+            return Poll::Ready(ready);
+        }
+        let Source::Http1 { connection, .. } = &mut self.source else { return Poll::Pending };
+        let polled = connection.poll(cx);
+        // The connection may just have handed something over.
+        match (self.poll_incoming(cx), polled) {
+            (Poll::Ready(ready), _) => Poll::Ready(ready),
+            (Poll::Pending, Poll::Pending) => Poll::Pending,
+            (Poll::Pending, Poll::Ready(result)) => {
+                self.source = Source::Over;
+                let closed = || SendError::new(SendErrorKind::Reset, "the connection closed within the body");
+                Poll::Ready(Some(Err(result.err().unwrap_or_else(closed))))
+            }
+        }
+    }
+
+    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
+        loop {
+            return match Pin::new(&mut self.incoming).poll_frame(cx) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                    Ok(data) => {
+                        if self.incoming.is_end_stream() {
+                            self.release();
+                        }
+                        Poll::Ready(Some(Ok(data)))
+                    }
+                    Err(_trailers) => continue,
+                },
+                Poll::Ready(Some(Err(error))) => {
+                    self.source = Source::Over;
+                    Poll::Ready(Some(Err(SendError::from_hyper(&error))))
+                }
+                Poll::Ready(None) => {
+                    self.release();
+                    Poll::Ready(None)
+                }
+            };
+        }
+    }
+
+    /// The body is at its end: the connection can serve the next request.
+    fn release(&mut self) {
+        if let Source::Http1 { mut connection, pool } = std::mem::replace(&mut self.source, Source::Over) {
+            // Let the connection take note that the answer is over.
+            if connection.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+                pool.put(connection);
+            }
+        }
+    }
+}

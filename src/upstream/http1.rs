@@ -1,0 +1,80 @@
+//! An HTTP/1 connection to an upstream, driven by its user: it has no task of its own, so dropping it closes the socket at
+//! once, and an answer's bytes reach their reader without crossing tasks.
+
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{Builder, Connection, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::time::Instant;
+
+use super::body::RequestBody;
+use super::error::{SendError, SendErrorKind};
+use super::stream::Stream;
+
+/// The largest answer head that is read, in bytes.
+const MAX_HEAD: usize = 64 << 10;
+
+pub(super) struct Http1 {
+    sender: SendRequest<RequestBody>,
+    connection: Pin<Box<Connection<TokioIo<Stream>, RequestBody>>>,
+    /// When it was last used.
+    pub idle_since: Instant,
+}
+
+/// A request that was not answered; `unsent` gives it back if not a byte of it was written.
+pub(super) struct Unanswered {
+    pub error: SendError,
+    pub unsent: Option<Request<RequestBody>>,
+}
+
+impl Http1 {
+    pub(super) async fn new(stream: Stream) -> Result<Self, SendError> {
+        let (sender, connection) =
+            Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await.map_err(|e| SendError::from_hyper(&e))?;
+        Ok(Self { sender, connection: Box::pin(connection), idle_since: Instant::now() })
+    }
+
+    /// Whether the connection can take a request. Notices a peer that has closed meanwhile.
+    pub(super) fn is_usable(&mut self) -> bool {
+        let closed = self.poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        !closed && self.sender.is_ready()
+    }
+
+    /// Sends a request and waits for the answer's head.
+    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Self), Unanswered> {
+        let mut answer = pin!(self.sender.try_send_request(request));
+        let result = std::future::poll_fn(|cx| {
+            if let Poll::Ready(result) = answer.as_mut().poll(cx) {
+                return Poll::Ready(Some(result));
+            }
+            let closed = self.connection.as_mut().poll(cx).is_ready();
+            match answer.as_mut().poll(cx) {
+                Poll::Ready(result) => Poll::Ready(Some(result)),
+                Poll::Pending if closed => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await;
+        match result {
+            Some(Ok(response)) => Ok((response, self)),
+            Some(Err(mut error)) => {
+                let unsent = error.take_message();
+                let mut failure = SendError::from_hyper(error.error());
+                if unsent.is_some() {
+                    failure.kind = SendErrorKind::Unsent;
+                }
+                Err(Unanswered { error: failure, unsent })
+            }
+            None => Err(Unanswered { error: SendError::new(SendErrorKind::Reset, "the connection closed"), unsent: None }),
+        }
+    }
+
+    /// Moves the connection's bytes; ready when it is closed.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
+        self.connection.as_mut().poll(cx).map_err(|e| SendError::from_hyper(&e))
+    }
+}

@@ -1,0 +1,17 @@
+//! Floor 5: sending a request to an upstream. Connections are pooled per worker thread; an HTTP/1 connection is driven by
+//! whoever polls the request's answer or its body, so a request needs no task of its own and ends with its owner.
+
+mod body;
+mod connect;
+mod error;
+mod http1;
+mod http2;
+mod origin;
+mod pool;
+mod stream;
+mod tls;
+
+pub use body::{Body, RequestBody};
+pub use error::{SendError, SendErrorKind};
+pub use origin::{Origin, OriginKey, Origins};
+pub use pool::Pool;

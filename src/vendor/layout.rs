@@ -1,0 +1,123 @@
+//! Where a vendor keeps its endpoints, given the base URL that the vendor's own SDK takes.
+
+use std::collections::BTreeMap;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
+
+/// How a vendor lays out its paths under the base URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// `{base}/chat/completions`
+    Openai,
+    /// `{base}/v1/messages`; a base URL that ends in `/v1` is taken too.
+    Anthropic,
+    /// `{base}/openai/deployments/{deployment}/chat/completions?api-version=…`, or `{base}/openai/v1/chat/completions`
+    /// where no API version is given.
+    Azure,
+    /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
+    OpenaiV1,
+}
+
+/// What is asked of a vendor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Endpoint<'a> {
+    Chat,
+    Messages,
+    CountTokens,
+    Models,
+    /// A path of OpenAI's API below `/v1`, with its leading slash: `/embeddings`, `/files/abc`.
+    Other(&'a str),
+}
+
+/// Everything but these is escaped in a path segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// The path and query of an endpoint. `base` is the base URL's path without a trailing slash; `query` is the client's own.
+pub fn path(
+    layout: Layout,
+    base: &str,
+    endpoint: Endpoint<'_>,
+    azure: Option<(&str, &BTreeMap<String, String>)>,
+    model: &str,
+    query: Option<&str>,
+) -> String {
+    let suffix = match endpoint {
+        Endpoint::Chat => "/chat/completions",
+        Endpoint::Messages => "/messages",
+        Endpoint::CountTokens => "/messages/count_tokens",
+        Endpoint::Models => "/models",
+        Endpoint::Other(path) => path,
+    };
+    let mut path = match layout {
+        Layout::Openai => format!("{base}{suffix}"),
+        Layout::OpenaiV1 if base.is_empty() => format!("/v1{suffix}"),
+        Layout::OpenaiV1 => format!("{base}{suffix}"),
+        Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
+        Layout::Azure => match azure {
+            None if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
+            None => format!("{base}/openai/v1{suffix}"),
+            Some((_, deployments)) if is_deployment_endpoint(suffix) => {
+                let deployment = deployments.get(model).map_or(model, String::as_str);
+                format!("{base}/openai/deployments/{}{suffix}", utf8_percent_encode(deployment, SEGMENT))
+            }
+            Some(_) => format!("{base}/openai{suffix}"),
+        },
+    };
+    let mut separator = '?';
+    let mut add = |pair: &str| {
+        if !pair.is_empty() {
+            path.push(separator);
+            path.push_str(pair);
+            separator = '&';
+        }
+    };
+    if let (Layout::Azure, Some((version, _))) = (layout, azure) {
+        add(&format!("api-version={}", utf8_percent_encode(version, SEGMENT)));
+        let others = query.unwrap_or_default().split('&').filter(|pair| !pair.starts_with("api-version="));
+        others.for_each(add);
+    } else {
+        add(query.unwrap_or_default());
+    }
+    path
+}
+
+/// Azure names the deployment in the path of these endpoints and in the body of all others.
+fn is_deployment_endpoint(suffix: &str) -> bool {
+    ["/chat/completions", "/completions", "/embeddings", "/audio/", "/images/"].iter().any(|known| suffix.starts_with(known))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layout_finds_its_endpoints() {
+        let none = BTreeMap::new();
+        let deployments = BTreeMap::from([("gpt-4o".to_owned(), "my gpt/4".to_owned())]);
+        let dated = Some(("2024-10-21", &deployments));
+        for (layout, base, endpoint, azure, query, expected) in [
+            (Layout::Openai, "/v1", Endpoint::Chat, None, None, "/v1/chat/completions"),
+            (Layout::Openai, "", Endpoint::Chat, None, None, "/chat/completions"),
+            (Layout::Openai, "/v1", Endpoint::Other("/files"), None, Some("limit=2"), "/v1/files?limit=2"),
+            (Layout::OpenaiV1, "", Endpoint::Chat, None, None, "/v1/chat/completions"),
+            (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
+            (Layout::Anthropic, "", Endpoint::Messages, None, Some("beta=true"), "/v1/messages?beta=true"),
+            (Layout::Anthropic, "/v1", Endpoint::CountTokens, None, None, "/v1/messages/count_tokens"),
+            (
+                Layout::Azure,
+                "",
+                Endpoint::Chat,
+                dated,
+                Some("api-version=x&a=b"),
+                "/openai/deployments/my%20gpt%2F4/chat/completions?api-version=2024-10-21&a=b",
+            ),
+            (Layout::Azure, "", Endpoint::Models, Some(("v", &none)), None, "/openai/models?api-version=v"),
+            (Layout::Azure, "", Endpoint::Chat, None, None, "/openai/v1/chat/completions"),
+            (Layout::Azure, "/openai/v1", Endpoint::Chat, None, None, "/openai/v1/chat/completions"),
+        ] {
+            assert_eq!(path(layout, base, endpoint, azure, "gpt-4o", query), expected);
+        }
+    }
+}

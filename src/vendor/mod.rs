@@ -1,0 +1,10 @@
+//! Floor 4: vendors. A vendor is data: a dialect, a URL layout, a way to authenticate and quirks, one row of the catalogue.
+
+pub mod catalogue;
+mod layout;
+
+pub use catalogue::{Vendor, ids, vendor};
+pub use layout::{Endpoint, Layout, path};
+pub fn facts() -> Vec<crate::config::VendorFacts> {
+    vec![]
+}
