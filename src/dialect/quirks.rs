@@ -235,8 +235,10 @@ mod tests {
 
     #[test]
     fn model_rules_follow_the_vendors_own() {
-        let quirks: Quirks =
-            serde_json::from_value(json!({"request": {"drop": ["a"]}, "models": [{"names": ["o*"], "request": {"drop": ["b"]}}]})).unwrap();
+        let quirks: Quirks = serde_json::from_value(
+            json!({"request": {"drop": ["a"]}, "models": [{"names": ["o*"], "except": ["*-mini"], "request": {"drop": ["b"]}}]}),
+        )
+        .unwrap();
         assert_eq!(quirks.request_for("o3").count(), 2);
         assert_eq!(quirks.request_for("o3-mini").count(), 1);
         assert_eq!(quirks.request_for("gpt-4o").count(), 1);
