@@ -47,8 +47,12 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn finish(self, path: &Path, checked: Option<Config>) -> Result<Config, LoadError> {
         let failed = self.findings.has_errors();
-        let mask = Mask::new(self.secrets, known_keys());
-        let diagnostics = self.findings.into_diagnostics(path.to_owned(), &self.sources, &mask);
+        let diagnostics = if self.findings.is_empty() {
+            Vec::new()
+        } else {
+            let mask = Mask::new(self.secrets, known_keys());
+            self.findings.into_diagnostics(path.to_owned(), &self.sources, &mask)
+        };
         let (files, hash) = (self.files.paths(), self.files.hash());
         match checked {
             Some(config) if !failed => {
@@ -82,7 +86,7 @@ impl Loader<'_> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut interpolation =
             Interpolation { env: self.env, folder, files: &mut self.files, findings: &mut self.findings, secrets: &mut self.secrets };
-        interpolation.resolve(&mut root, &KeyPath::Root);
+        interpolation.resolve(&mut root);
         self.include(&mut root, folder);
         Some(root)
     }
