@@ -6,3 +6,4 @@ pub mod chat;
 pub mod codec;
 pub mod config;
 pub mod dialect;
+pub mod runtime;
