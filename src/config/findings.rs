@@ -12,7 +12,7 @@ const SHOWN: usize = 100;
 
 /// A file that was read, as text.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceText {
     pub path: PathBuf,
     pub text: String,
 }
@@ -65,7 +65,7 @@ impl Findings {
     }
 
     /// In the order of the files and lines. `main` is named where there is no place.
-    pub fn into_diagnostics(mut self, main: PathBuf, sources: &[Source], mask: &Mask) -> Vec<Diagnostic> {
+    pub fn into_diagnostics(mut self, main: PathBuf, sources: &[SourceText], mask: &Mask) -> Vec<Diagnostic> {
         if self.errors > SHOWN {
             let message = format!("{} more errors", self.errors - SHOWN);
             self.list.push(Finding { severity: Severity::Error, at: None, path: String::new(), message, hint: None });

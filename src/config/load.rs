@@ -9,7 +9,7 @@ use super::check::{self, VendorFacts};
 use super::de;
 use super::diagnostic::{Diagnostic, LoadError, Severity};
 use super::files::Files;
-use super::findings::{Findings, Source};
+use super::findings::{Findings, SourceText};
 use super::interpolate::Interpolation;
 use super::mask::Mask;
 use super::model;
@@ -39,7 +39,7 @@ pub fn load(path: &Path, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<S
 struct Loader<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     files: Files,
-    sources: Vec<Source>,
+    sources: Vec<SourceText>,
     findings: Findings,
     secrets: Vec<String>,
 }
@@ -74,7 +74,7 @@ impl Loader<'_> {
         };
         let mut faults = Vec::new();
         let parsed = parse(&text, self.sources.len(), &mut faults);
-        self.sources.push(Source { path: path.to_owned(), text });
+        self.sources.push(SourceText { path: path.to_owned(), text });
         faults.into_iter().for_each(|fault| self.findings.fault(fault));
         let mut root = match parsed {
             Ok(root) => root,

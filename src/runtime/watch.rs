@@ -6,6 +6,7 @@
 //!
 //! All of it runs on a thread of its own: reading files would hold up a worker.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
@@ -200,10 +201,10 @@ impl Folders {
             keep
         });
         for (folder, identity) in wanted {
-            if !self.watched.contains_key(&folder) {
-                match watcher.watch(&folder, RecursiveMode::NonRecursive) {
-                    Ok(()) => drop(self.watched.insert(folder, identity)),
-                    Err(error) => tracing::debug!(%error, folder = %folder.display(), "cannot watch a folder"),
+            if let Entry::Vacant(entry) = self.watched.entry(folder) {
+                match watcher.watch(entry.key(), RecursiveMode::NonRecursive) {
+                    Ok(()) => _ = entry.insert(identity),
+                    Err(error) => tracing::debug!(%error, folder = %entry.key().display(), "cannot watch a folder"),
                 }
             }
         }

@@ -30,7 +30,8 @@ pub fn base_url(text: &str) -> Result<String, (String, Option<String>)> {
     }
     // `http` takes any digits for a port.
     let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
-    if !port.is_empty() && !port.strip_prefix(':').and_then(|port| port.parse::<u16>().ok()).is_some_and(|port| port > 0) {
+    let number = port.strip_prefix(':').and_then(|port| port.parse::<u16>().ok());
+    if !port.is_empty() && matches!(number, None | Some(0)) {
         return wrong("the URL's port is not a port", "");
     }
     Ok(text.trim_end_matches('/').to_owned())

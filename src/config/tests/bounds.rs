@@ -9,7 +9,7 @@ fn alias_bombs_are_refused() {
     let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
     for n in 1..10 {
         let reference = format!("*a{}", n - 1);
-        writeln!(laughs, "a{n}: &a{n} [{}]", vec![reference.as_str(); 10].join(", ")).unwrap();
+        writeln!(laughs, "a{n}: &a{n} [{}]", [reference.as_str(); 10].join(", ")).unwrap();
     }
     assert!(rendered(&laughs).contains("aliases add more than"));
     let wide = format!("a: &a {{b: c}}\nd: [{}]\n", vec!["*a"; 50_000].join(", "));
