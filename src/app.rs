@@ -13,8 +13,8 @@ use tokio::sync::watch;
 
 use crate::config::{self, Config, LogFormat};
 use crate::proxy::{AccessLog, Drain, Worker};
-use crate::runtime::watch::Watcher;
-use crate::runtime::{Load, Runtime};
+use crate::runtime::watch::Watch;
+use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
 use crate::upstream::Pool;
 use crate::{admin, simulate, vendor};
@@ -25,7 +25,7 @@ const PARTING: Duration = Duration::from_millis(500);
 /// Runs the sidecar until it is told to stop.
 pub fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
     let load = loader(path);
-    let config = load().map_err(|(errors, _)| anyhow::anyhow!("the configuration is not valid\n{}", errors.join("\n")))?;
+    let config = load().map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
     start_log(&config.log);
     for warning in &config.warnings {
         tracing::warn!(warning, "configuration");
@@ -68,10 +68,12 @@ fn loader(path: Option<PathBuf>) -> Load {
     Box::new(move || {
         let env = |name: &str| std::env::var(name).ok();
         let Some(path) = &path else {
-            return config::from_environment(&facts, &env).ok_or_else(|| (vec![NO_CONFIG.to_owned()], Vec::new()));
+            let none = || LoadFailure { errors: vec![NO_CONFIG.to_owned()], files: Vec::new(), hash: String::new() };
+            return config::from_environment(&facts, &env).ok_or_else(none);
         };
         config::load(path, &facts, &env).map_err(|failed| {
-            (failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error).map(ToString::to_string).collect(), failed.files)
+            let errors = failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error);
+            LoadFailure { errors: errors.map(ToString::to_string).collect(), files: failed.files, hash: failed.hash }
         })
     })
 }
@@ -117,11 +119,9 @@ struct Control {
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
     let Control { runtime, drain, phase, admin: listeners, threads } = control;
-    let (mut watcher, mut changes) = Watcher::start(runtime.status().files);
-    let (moved, mut files) = tokio::sync::mpsc::unbounded_channel();
-    let reloaded = Box::new(move |status: &crate::runtime::ReloadStatus| {
-        let _ = moved.send(status.files.clone());
-    });
+    let status = runtime.status();
+    let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
+    let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
     let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), reloaded });
     for listener in listeners {
         let admin = Arc::clone(&admin);
@@ -140,7 +140,6 @@ async fn control(control: Control) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
             _ = hangup.recv() => { admin.reload().await; }
             Some(()) = changes.recv() => { admin.reload().await; }
-            Some(files) = files.recv() => watcher.set_files(files),
         }
     }
     tracing::info!("stopping");
