@@ -70,8 +70,9 @@ fn loader(path: Option<PathBuf>) -> Load {
         let Some(path) = &path else {
             return config::from_environment(&facts, &env).ok_or_else(|| (vec![NO_CONFIG.to_owned()], Vec::new()));
         };
-        config::load(path, &facts, &env)
-            .map_err(|failed| (failed.diagnostics.iter().filter(|d| d.is_error()).map(ToString::to_string).collect(), failed.files))
+        config::load(path, &facts, &env).map_err(|failed| {
+            (failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error).map(ToString::to_string).collect(), failed.files)
+        })
     })
 }
 

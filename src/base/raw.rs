@@ -33,6 +33,25 @@ impl<'a> RawObject<'a> {
         }
     }
 
+    /// The same for a key that is owned.
+    pub fn set_owned(&mut self, key: String, value: Box<RawValue>) {
+        match self.fields.iter_mut().find(|(k, _)| *k == key) {
+            Some((_, slot)) => *slot = Cow::Owned(value),
+            None => self.fields.push((Cow::Owned(key), Cow::Owned(value))),
+        }
+    }
+
+    /// Replaces the value of a field that is there; says whether it is.
+    pub fn replace(&mut self, key: &str, value: Box<RawValue>) -> bool {
+        match self.fields.iter_mut().find(|(k, _)| k == key) {
+            Some((_, slot)) => {
+                *slot = Cow::Owned(value);
+                true
+            }
+            None => false,
+        }
+    }
+
     pub fn remove(&mut self, key: &str) -> Option<Cow<'a, RawValue>> {
         let at = self.fields.iter().position(|(k, _)| k == key)?;
         Some(self.fields.remove(at).1)

@@ -5,6 +5,9 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rust_decimal::Decimal;
+
+use super::rate::Rate;
 use crate::base::secret::Secret;
 
 /// A configuration that has passed every check.
@@ -21,13 +24,14 @@ pub struct Config {
     /// Aliases.
     pub models: BTreeMap<String, Route>,
     pub unsupported: Unsupported,
+    pub prices: Prices,
     pub server: Server,
     pub log: Log,
     /// Keys that are understood but have no effect yet, and other advice, one line each.
     pub warnings: Vec<String>,
-    /// Every file the configuration was read from, secrets included.
+    /// Every file the configuration was read from, secrets and certificates included, and every folder an `include` pattern looks into.
     pub files: Vec<PathBuf>,
-    /// SHA-256 over the content of all `files`, in hex.
+    /// SHA-256 over the content of all `files`, in hex; see [`super::hash_files`].
     pub hash: String,
 }
 
@@ -60,6 +64,8 @@ pub struct Client {
     pub key: Secret,
     /// Models it may use, as glob patterns over what a client writes in `model`; empty means all.
     pub models: Vec<String>,
+    pub limit: Limit,
+    pub budget: Option<Budget>,
 }
 
 /// Certificates are PEM, read when the configuration is loaded.
@@ -90,6 +96,8 @@ pub struct Provider {
     pub models: Option<Vec<String>>,
     pub timeout: Timeouts,
     pub retry: Retry,
+    pub limit: Limit,
+    pub breaker: Breaker,
     pub tls: ClientTls,
     /// The file's own quirks on top of the vendor's (catalogue form, as JSON).
     pub quirks: Option<serde_json::Value>,
@@ -134,12 +142,112 @@ pub struct Retry {
     pub attempts: u32,
     pub backoff_min: Duration,
     pub backoff_max: Duration,
+    /// Retries may be at most this part of the requests under way, 0 to 1.
+    pub budget: f64,
 }
 
 impl Default for Retry {
     fn default() -> Self {
-        Self { attempts: 3, backoff_min: Duration::from_millis(100), backoff_max: Duration::from_secs(2) }
+        Self { attempts: 3, backoff_min: Duration::from_millis(100), backoff_max: Duration::from_secs(2), budget: 0.2 }
     }
+}
+
+/// What may be used at once and over time; `None` is without limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Limit {
+    pub requests: Option<RateLimit>,
+    pub tokens: Option<RateLimit>,
+    pub concurrency: Option<Concurrency>,
+}
+
+/// At most `rate`, counted by `algorithm`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    pub algorithm: Algorithm,
+    pub rate: Rate,
+    /// How much may be taken at once; `None` means what the rate gives in its unit of time.
+    pub burst: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Algorithm {
+    #[default]
+    TokenBucket,
+    SlidingWindow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// The most requests under way.
+    pub max: u32,
+    /// Lowered and raised between 1 and `max` by what the upstream's answers show.
+    pub adaptive: bool,
+}
+
+/// When an upstream is taken for broken, and for how long it is left alone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Breaker {
+    pub consecutive_failures: u32,
+    /// The part of failures in `window`, 0 to 1, that opens it once there were `min_requests`.
+    pub failure_ratio: f64,
+    pub min_requests: u32,
+    pub window: Duration,
+    /// The first time it stays open; doubled each time it opens again, up to `open_max`.
+    pub open_min: Duration,
+    pub open_max: Duration,
+}
+
+impl Default for Breaker {
+    fn default() -> Self {
+        Self {
+            consecutive_failures: 5,
+            failure_ratio: 0.5,
+            min_requests: 20,
+            window: Duration::from_secs(30),
+            open_min: Duration::from_secs(5),
+            open_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What a client may spend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Budget {
+    pub amount: Decimal,
+    /// ISO 4217, upper case.
+    pub currency: String,
+    pub per: Period,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Period {
+    Hour,
+    Day,
+    Week,
+    Month,
+}
+
+/// What models cost, on top of the built-in list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prices {
+    /// The currency costs are reported in. ISO 4217, upper case.
+    pub currency: String,
+    /// By `provider/model`.
+    pub overrides: BTreeMap<String, Price>,
+}
+
+impl Default for Prices {
+    fn default() -> Self {
+        Self { currency: "USD".into(), overrides: BTreeMap::new() }
+    }
+}
+
+/// Of `per` tokens, in the currency of [`Prices`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Price {
+    pub input: Decimal,
+    pub output: Decimal,
+    pub per: u64,
 }
 
 #[derive(Clone, Debug, Default)]

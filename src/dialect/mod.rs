@@ -4,7 +4,7 @@
 
 pub mod anthropic_messages;
 pub mod openai_chat;
-mod quirks;
+pub mod quirks;
 
 use bytes::{Bytes, BytesMut};
 

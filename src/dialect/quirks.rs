@@ -1,13 +1,237 @@
-//! How a vendor deviates from its dialect: data, not code. A catalogue row or a provider's `quirks:` fills it.
+//! How a vendor deviates from its dialect: data, not code. A catalogue row holds a vendor's quirks, a provider's own
+//! `quirks:` in the configuration lies on top of them. Field names are the dialect's (OpenAI's) unless said otherwise.
+//!
+//! Where a field is left out of a request it is named to the client (`Dropped`), unless its value says nothing anyway.
 
-use serde::Deserialize;
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Number, Value};
 
 /// Deviations of one vendor. Empty means the vendor keeps to its dialect.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Quirks {}
+pub struct Quirks {
+    pub request: RequestQuirks,
+    pub response: ResponseQuirks,
+    /// Further request quirks for some models. Every rule that matches applies, after `request`, in order.
+    pub models: Vec<ModelRule>,
+}
+
+/// Request quirks of the models whose name at the vendor matches one of the patterns (`*` stands for any text).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelRule {
+    pub names: Vec<String>,
+    pub request: RequestQuirks,
+}
+
+/// What has to change in a request. Applied in the order of the fields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RequestQuirks {
+    /// Fields that change the shape of the answer (`n`, `logprobs`) and are not supported: refused with 400.
+    pub reject: Vec<String>,
+    /// Words of string fields that the vendor spells otherwise: field -> OpenAI's word -> the vendor's. `null` leaves the field out.
+    pub values: BTreeMap<String, BTreeMap<String, Value>>,
+    /// What stands for `reasoning_effort`: effort word -> the fields sent instead. A word that is not listed leaves it out.
+    pub effort: BTreeMap<String, Map<String, Value>>,
+    /// How a `tool_choice` that names one tool is emulated where the vendor does not take it.
+    pub named_tool: Option<NamedTool>,
+    /// What becomes of a `response_format` of type `json_schema` where the vendor does not take it.
+    pub json_schema: Option<JsonSchema>,
+    pub messages: MessageQuirks,
+    /// Fields with another name at the vendor.
+    pub rename: BTreeMap<String, String>,
+    /// The largest number the vendor takes in a field.
+    pub caps: BTreeMap<String, Number>,
+    /// Fields the vendor refuses or ignores.
+    pub drop: Vec<String>,
+    /// `stream_options` is refused; the usage comes unasked.
+    pub no_stream_options: bool,
+    /// If given, the vendor refuses every field (in the vendor's words) that is not listed.
+    pub accept: Option<Vec<String>>,
+    /// Fields beyond OpenAI's that the vendor knows, so that a translated request may use them (`top_k`).
+    pub knows: Vec<String>,
+    /// The field that marks a content part as worth caching.
+    pub cache_hint: Option<CacheField>,
+    /// The form in which an assistant turn's reasoning goes back to the vendor in later requests.
+    pub reasoning_history: Option<ReasoningHistory>,
+}
+
+/// What has to change in the messages. Applied in the order of the fields.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MessageQuirks {
+    /// Roles with another name at the vendor (`developer: system`).
+    pub roles: BTreeMap<String, String>,
+    /// A message's `name` is refused (a tool message's is kept).
+    pub drop_name: bool,
+    /// Further message fields that are refused.
+    pub drop_fields: Vec<String>,
+    /// Types of content parts that the vendor cannot read (`file`, `input_audio`, `image_url`): refused with 400.
+    pub unsupported_parts: Vec<String>,
+    /// An image's `detail` is refused.
+    pub drop_image_detail: bool,
+    /// How an `input_audio` part is written.
+    pub audio: Option<AudioForm>,
+    /// A `file` part is written as `document_url`.
+    pub file_as_document_url: bool,
+    /// Content that is a list of texts only is sent as one string, joined by line feeds.
+    pub flatten_text: bool,
+    /// An assistant message with neither text nor calls gets this text.
+    pub empty_assistant: Option<String>,
+    /// All system messages become one, at the start.
+    pub single_system: bool,
+    /// Neighbouring messages of the same role (user, or assistant without calls) become one.
+    pub merge_same_role: bool,
+    /// The assistant text put between a tool's answer and a user message that follows it.
+    pub assistant_after_tool: Option<String>,
+    /// Tool-call ids have to be this many letters and digits; others are mapped to such, always in the same way.
+    pub tool_call_id_length: Option<usize>,
+}
+
+impl MessageQuirks {
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedTool {
+    /// Only that tool is sent, with `tool_choice: required`.
+    OnlyToolRequired,
+    /// Only that tool is sent, without `tool_choice`.
+    OnlyTool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JsonSchema {
+    /// `json_object`, with the schema as an instruction in a system message.
+    JsonObject,
+    /// The instruction alone.
+    Instruction,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AudioForm {
+    /// `input_audio.data` is a data URL.
+    DataUrl,
+    /// `input_audio` is the base64 text itself.
+    Base64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CacheField {
+    /// Anthropic's `cache_control: {type: ephemeral}`, passed on by some vendors.
+    CacheControl,
+    /// OpenAI's `prompt_cache_breakpoint`.
+    PromptCacheBreakpoint,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReasoningHistory {
+    /// As `reasoning_content`, on turns with tool calls only.
+    ContentWithToolCalls,
+    /// As `reasoning_details`, signatures included.
+    Details,
+}
+
+/// What has to change in an answer.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ResponseQuirks {
+    /// Answers do not keep to the letter of the dialect, so each is parsed, and what deviates is rewritten: role once and
+    /// first, one id, model and creation time, dense tool indices with id and name once, arguments as text, reasoning as
+    /// `reasoning_content`, text instead of lists of parts, OpenAI's finish words, usage in OpenAI's sense and in a chunk of
+    /// its own. What does not deviate passes with the same bytes.
+    pub normalize: bool,
+}
+
 impl Quirks {
-    pub fn overlay(&self, _v: &serde_json::Value) -> Result<Self, String> {
-        Ok(self.clone())
+    /// These quirks with `own` on top: its maps are merged in key by key, everything else in it replaces.
+    ///
+    /// # Errors
+    /// Says what is wrong with `own`.
+    pub fn overlay(&self, own: &Value) -> Result<Self, String> {
+        let mut base = serde_json::to_value(self).map_err(|error| error.to_string())?;
+        merge(&mut base, own);
+        serde_json::from_value(base).map_err(|error| error.to_string())
+    }
+
+    /// The request quirks that apply to a model, named as the vendor names it.
+    pub fn request_for<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a RequestQuirks> {
+        let rules = self.models.iter().filter(move |rule| rule.names.iter().any(|name| matches(name, model)));
+        std::iter::once(&self.request).chain(rules.map(|rule| &rule.request))
+    }
+}
+
+fn merge(base: &mut Value, own: &Value) {
+    match (base, own) {
+        (Value::Object(base), Value::Object(own)) => {
+            for (key, value) in own {
+                merge(base.entry(key.as_str()).or_insert(Value::Null), value);
+            }
+        }
+        (base, own) => *base = own.clone(),
+    }
+}
+
+/// Whether `text` matches `pattern`, in which each `*` stands for any text.
+fn matches(pattern: &str, text: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
+    let Some(rest) = text.strip_prefix(head) else { return false };
+    rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| rest.get(at..).is_some_and(|rest| matches(tail, rest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_pattern_matches_with_any_text_for_a_star() {
+        for (pattern, text, expected) in [
+            ("o1", "o1", true),
+            ("o1", "o1-mini", false),
+            ("o1*", "o1-mini", true),
+            ("*/o1*", "openai/o1", true),
+            ("*/o1*", "o1", false),
+            ("a*b*c", "a-b-b-c", true),
+            ("a*b*c", "a-b-b-d", false),
+            ("*", "", true),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn an_overlay_merges_maps_and_replaces_the_rest() {
+        let base: Quirks =
+            serde_json::from_value(json!({"request": {"rename": {"a": "b"}, "drop": ["x"], "messages": {"drop_name": true}}})).unwrap();
+        let over = base.overlay(&json!({"request": {"rename": {"c": "d"}, "drop": ["y"]}, "response": {"normalize": true}})).unwrap();
+        assert_eq!(over.request.rename.len(), 2);
+        assert_eq!(over.request.drop, ["y"]);
+        assert!(over.request.messages.drop_name && over.response.normalize);
+    }
+
+    #[test]
+    fn an_unknown_quirk_is_named() {
+        let error = Quirks::default().overlay(&json!({"request": {"renam": {}}})).unwrap_err();
+        assert!(error.contains("renam"), "{error}");
+    }
+
+    #[test]
+    fn model_rules_follow_the_vendors_own() {
+        let quirks: Quirks =
+            serde_json::from_value(json!({"request": {"drop": ["a"]}, "models": [{"names": ["o*"], "request": {"drop": ["b"]}}]})).unwrap();
+        assert_eq!(quirks.request_for("o3").count(), 2);
+        assert_eq!(quirks.request_for("gpt-4o").count(), 1);
     }
 }

@@ -1,8 +1,40 @@
+//! OpenAI's Chat Completions, and everything that copies it.
+//!
+//! As a server: `view` and `read_request` take a client's request, `write_response` and `encode` answer it. As a client:
+//! `write_request` asks a vendor, `read_response` and `decode` read its answer. Where both ends speak this dialect the bytes
+//! are relayed: `edit` changes the few fields of a request that must change, `tap` watches a stream, and `editor` rewrites
+//! what a vendor does differently. What vendors do differently is known in `normalize` and the files it stands on.
+
+mod calls;
+mod chunk;
+mod decode;
+mod edit;
+mod edit_messages;
+mod editor;
+mod encode;
+mod error;
+mod finish;
+mod message;
+mod normalize;
+mod read_messages;
+mod read_request;
+mod read_response;
+mod scan;
+mod tap;
+mod template;
+mod usage;
+mod view;
+mod write_messages;
+mod write_request;
+mod write_response;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
+pub use view::{GenericView, generic as generic_view};
 
+/// The dialect.
 #[derive(Debug)]
 pub struct OpenAiChat;
 
@@ -10,53 +42,61 @@ impl Dialect for OpenAiChat {
     fn id(&self) -> DialectId {
         DialectId::OpenAiChat
     }
-    fn view(&self, _body: &[u8]) -> Result<View, ApiError> {
-        unreachable!()
+
+    fn view(&self, body: &[u8]) -> Result<View, ApiError> {
+        view::chat(body)
     }
-    fn read_request(&self, _body: &[u8]) -> Result<Request, ApiError> {
-        unreachable!()
+
+    fn read_request(&self, body: &[u8]) -> Result<Request, ApiError> {
+        read_request::read(body)
     }
-    fn write_response(&self, _response: Response, _reply: &Reply) -> Vec<u8> {
-        unreachable!()
+
+    fn write_response(&self, response: Response, reply: &Reply) -> Vec<u8> {
+        write_response::write(response, reply)
     }
-    fn encoder(&self, _reply: &Reply) -> Box<dyn Encode> {
-        unreachable!()
+
+    fn encoder(&self, reply: &Reply) -> Box<dyn Encode> {
+        Box::new(encode::Encoder::new(reply))
     }
-    fn write_error(&self, _error: &ApiError, _request_id: &str) -> Vec<u8> {
-        unreachable!()
+
+    fn write_error(&self, error: &ApiError, _request_id: &str) -> Vec<u8> {
+        // The request id is a header in this dialect.
+        error::write(error).to_string().into_bytes()
     }
-    fn write_error_event(&self, _error: &ApiError, _out: &mut BytesMut) {
-        unreachable!()
+
+    fn write_error_event(&self, error: &ApiError, out: &mut BytesMut) {
+        encode::put(out, &error::write(error));
     }
+
     fn heartbeat(&self) -> &'static [u8] {
-        unreachable!()
+        encode::HEARTBEAT
     }
-    fn write_request(&self, _request: &Request, _to: &To<'_>) -> Result<Written, ApiError> {
-        unreachable!()
+
+    fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
+        write_request::write(request, to)
     }
-    fn read_response(&self, _body: &[u8]) -> Result<Response, ApiError> {
-        unreachable!()
+
+    fn read_response(&self, body: &[u8]) -> Result<Response, ApiError> {
+        read_response::read(body)
     }
+
     fn decoder(&self) -> Box<dyn Decode> {
-        unreachable!()
+        Box::new(decode::Decoder::default())
     }
-    fn read_error(&self, _status: u16, _body: &[u8]) -> ApiError {
-        unreachable!()
+
+    fn read_error(&self, status: u16, body: &[u8]) -> ApiError {
+        error::read(status, body)
     }
-    fn edit_request(&self, _body: &[u8], _to: &To<'_>) -> Result<Written, ApiError> {
-        unreachable!()
+
+    fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+        edit::request(body, to)
     }
-    fn edit_response(&self, _body: Bytes, _reply: &Reply, _quirks: &Quirks) -> Result<Edited, ApiError> {
-        unreachable!()
+
+    fn edit_response(&self, body: Bytes, reply: &Reply, quirks: &Quirks) -> Result<Edited, ApiError> {
+        editor::whole(body, reply, quirks.response.normalize)
     }
-    fn tap(&self, _reply: &Reply, _quirks: &Quirks) -> Box<dyn Tap> {
-        unreachable!()
+
+    fn tap(&self, reply: &Reply, quirks: &Quirks) -> Box<dyn Tap> {
+        if quirks.response.normalize { Box::new(editor::Editor::new(reply)) } else { Box::new(tap::Watcher::new(reply)) }
     }
-}
-pub struct GenericView {
-    pub model: Option<String>,
-    pub stream: bool,
-}
-pub fn generic_view(_b: &[u8]) -> Result<GenericView, ApiError> {
-    unreachable!()
 }

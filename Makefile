@@ -1,0 +1,92 @@
+# Everything one does with this project from a shell. `make help` lists it.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.ONESHELL:
+.NOTPARALLEL:
+
+CARGO ?= cargo
+export PATH := $(CURDIR)/.tools/bin:$(PATH)
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# The binary that the SDK tests start.
+export LLM_SIDECAR_BIN ?= $(TARGET)/debug/llm-sidecar
+# Nearly as fast as release and quickly built: for demo, conformance and test-live.
+CI_BIN := $(TARGET)/ci/llm-sidecar
+# Where the conformance checker and its corpus of recorded vendor traffic lie, if there are any.
+SHARED ?= ../shared
+
+.PHONY: help
+help: ## this list
+	@echo "make TARGET"
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 16
+
+.PHONY: demo
+demo: setup-rust ## the simulator and the proxy, one streamed and one plain request; serves until Ctrl-C (ONCE=1: ends after the requests)
+	$(CARGO) build --locked --profile ci
+	scripts/demo --binary $(CI_BIN) $(if $(filter-out 0,$(ONCE)),--once)
+
+.PHONY: build
+build: setup-rust ## the release binary, target/release/llm-sidecar
+	$(CARGO) build --locked --release
+
+.PHONY: test
+test: lint test-rust test-sdk ## every test that needs no key and no network; installs what it needs and lacks
+	@echo "make test: all passed"
+
+.PHONY: test-rust
+test-rust: setup-rust ## unit and integration tests
+	$(CARGO) test --locked
+
+.PHONY: test-sdk
+test-sdk: setup-rust ## the official SDKs (Python, Node) against the proxy and the simulator
+	$(CARGO) build --locked
+	scripts/test-sdk
+
+.PHONY: test-live
+test-live: setup-rust ## the official SDKs against a real, small language model (downloads 300 MB, once)
+	$(CARGO) build --locked --profile ci
+	LLM_SIDECAR_BIN=$(CI_BIN) scripts/test-live
+
+.PHONY: conformance
+conformance: setup-rust ## replays recorded vendor traffic, if the checker lies beside the project (SHARED=FOLDER)
+	@if [ -x $(SHARED)/conformance/run ]; then
+		set -x
+		$(CARGO) build --locked --profile ci
+		scripts/conformance --shared $(SHARED) --binary $(CI_BIN) $(CHECKS)
+	else
+		echo "conformance: not run, there is no $(SHARED)/conformance/run"
+	fi
+
+.PHONY: bench
+bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios
+	$(CARGO) build --locked --release
+	benches/compare/run
+
+.PHONY: lint
+lint: setup-rust ## formatting and lints, warnings are errors
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+
+.PHONY: fmt
+fmt: ## formats the code
+	$(CARGO) fmt
+
+.PHONY: deny
+deny: setup-rust ## licences, banned crates and sources of the dependencies (advisories too, where the database can be reached)
+	scripts/setup deny
+	$(CARGO) deny --locked check bans licenses sources
+	@if $(CARGO) deny --locked fetch db; then
+		$(CARGO) deny --locked check advisories
+	else
+		echo "deny: advisories not checked, the database cannot be reached"
+	fi
+
+.PHONY: clean
+clean: ## removes what was built and installed
+	$(CARGO) clean
+	rm -rf .tools tests/sdk/node/node_modules
+
+.PHONY: setup-rust
+setup-rust:
+	@scripts/setup rust

@@ -1,0 +1,109 @@
+//! Who may call: clients of the data listener, tokens of the admin API.
+
+use std::collections::HashMap;
+
+use globset::Glob;
+
+use super::Check;
+use crate::base::secret::Secret;
+use crate::config::model;
+use crate::config::node::{KeyPath, Value};
+use crate::config::types::{AdminToken, Client, Role};
+
+/// In characters. Shorter ones can be guessed.
+const SHORTEST: usize = 8;
+
+impl Check<'_> {
+    pub(super) fn clients(&mut self, raw: &[model::Client]) -> Vec<Client> {
+        let root = KeyPath::Root;
+        let list = root.key("clients");
+        let mut seen = Distinct::default();
+        let mut clients = Vec::with_capacity(raw.len());
+        for (index, client) in raw.iter().enumerate() {
+            let path = list.item(index);
+            self.caller(&path, client.name.as_deref(), ("key", client.key.as_deref()), &mut seen);
+            for (index, pattern) in client.models.iter().enumerate() {
+                if let Err(error) = Glob::new(pattern) {
+                    self.report.error(&path.key("models").item(index), format!("not a pattern: {}", error.kind()), None);
+                }
+            }
+            clients.push(Client {
+                name: client.name.clone().unwrap_or_default(),
+                key: Secret::new(client.key.clone().unwrap_or_default()),
+                models: client.models.clone(),
+                limit: self.limit(&client.limit, &path.key("limit")),
+                budget: client.budget.as_ref().map(|budget| self.budget(budget, &path.key("budget"))),
+            });
+        }
+        clients
+    }
+
+    pub(super) fn tokens(&mut self, raw: &[model::AdminToken]) -> Vec<AdminToken> {
+        let root = KeyPath::Root;
+        let admin = root.key("admin");
+        let list = admin.key("tokens");
+        let mut seen = Distinct::default();
+        let mut tokens = Vec::with_capacity(raw.len());
+        for (index, token) in raw.iter().enumerate() {
+            self.caller(&list.item(index), token.name.as_deref(), ("token", token.token.as_deref()), &mut seen);
+            tokens.push(AdminToken {
+                name: token.name.clone().unwrap_or_default(),
+                role: match token.role {
+                    model::Role::Viewer => Role::Viewer,
+                    model::Role::Operator => Role::Operator,
+                    model::Role::Admin => Role::Admin,
+                },
+                token: Secret::new(token.token.clone().unwrap_or_default()),
+            });
+        }
+        tokens
+    }
+
+    /// A name and a secret, neither of which another one has.
+    fn caller(&mut self, path: &KeyPath<'_>, name: Option<&str>, (key, secret): (&str, Option<&str>), seen: &mut Distinct) {
+        match name {
+            None => self.report.missing(path, "name", None),
+            Some(name) => {
+                self.name(&path.key("name"), name);
+                if let Some(first) = seen.names.insert(name.to_owned(), path.to_string()) {
+                    self.report.error(&path.key("name"), format!("{first} has the name `{name}` already"), None);
+                }
+            }
+        }
+        let at = path.key(key);
+        match secret {
+            None => self.report.missing(path, key, None),
+            Some(secret) => {
+                if secret.chars().count() < SHORTEST {
+                    self.report.error(
+                        &at,
+                        format!("shorter than {SHORTEST} characters"),
+                        "make one with `openssl rand -hex 24`".to_owned(),
+                    );
+                } else if secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
+                    self.report.error(&at, "holds blanks or control characters, which no header can carry unharmed", None);
+                }
+                if let Some(first) = seen.secrets.insert(secret.to_owned(), path.to_string()) {
+                    self.report.error(&at, format!("the same as that of {first}"), None);
+                }
+                self.literal(&at);
+            }
+        }
+    }
+
+    /// Warns of a secret that is written in the file itself.
+    pub(super) fn literal(&mut self, path: &KeyPath<'_>) {
+        let literal = matches!(self.report.root.find(path).map(|node| &node.value), Some(Value::Scalar(scalar)) if !scalar.resolved);
+        if literal {
+            let hint = "keep it in the environment (`${NAME}`) or in a file of its own (`${file:/path}`)".to_owned();
+            self.report.warning(path, "a secret is written in the configuration itself", hint);
+        }
+    }
+}
+
+/// Where each name and secret was seen first.
+#[derive(Default)]
+struct Distinct {
+    names: HashMap<String, String>,
+    secrets: HashMap<String, String>,
+}

@@ -1,0 +1,102 @@
+//! From the file as written to a [`Config`]: every value in its type, every reference followed, everything wrong reported.
+//!
+//! A section that is wrong still yields a value, so that the rest can be checked; the caller throws the result away if there was an
+//! error. That a required key is missing is said here, as only here the other keys are known.
+
+mod access;
+mod effect;
+mod limit;
+mod listen;
+mod provider;
+mod route;
+mod server;
+mod tls;
+mod url;
+
+use super::files::Files;
+use super::findings::{Findings, Report, Source};
+use super::model;
+use super::node::{KeyPath, Node};
+use super::types::{Config, Unsupported};
+
+/// What the check needs to know of a vendor.
+#[derive(Clone, Debug, Default)]
+pub struct VendorFacts {
+    pub id: String,
+    pub aliases: Vec<String>,
+    /// Environment variables that usually hold the vendor's key, the likeliest first.
+    pub env: Vec<String>,
+    pub default_base_url: Option<String>,
+    pub needs_key: bool,
+    /// Keys of a provider that have no default with this vendor.
+    pub required: Vec<String>,
+}
+
+/// What is checked, and with what.
+pub struct Scope<'a> {
+    pub root: &'a Node,
+    pub sources: &'a [Source],
+    pub vendors: &'a [VendorFacts],
+    /// Looks up an environment variable.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub files: &'a mut Files,
+    pub findings: &'a mut Findings,
+}
+
+/// The same as [`Scope`], with the findings in the form the sections use.
+struct Check<'a> {
+    report: Report<'a>,
+    sources: &'a [Source],
+    vendors: &'a [VendorFacts],
+    env: &'a dyn Fn(&str) -> Option<String>,
+    files: &'a mut Files,
+}
+
+/// Checks everything. Means something only if no error was added to the findings.
+pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
+    let Scope { root, sources, vendors, env, files, findings } = scope;
+    let mut check = Check { report: Report { root, findings }, sources, vendors, env, files };
+    let server = check.server(&raw.server);
+    let listen = check.data_addresses(raw.listen.as_ref(), raw.clients.is_empty(), server.allow_open);
+    let admin = check.admin(&raw.admin, &listen, server.allow_open);
+    let clients = check.clients(&raw.clients);
+    let tls = raw.tls.as_ref().and_then(|tls| check.listener_tls(tls));
+    let providers = check.providers(raw.providers);
+    let models = check.routes(&raw.models, &providers);
+    let prices = check.prices(&raw.prices, &providers);
+    let log = check.log(&raw.log);
+    effect::warn(&mut check.report);
+    Config {
+        listen,
+        tls,
+        admin,
+        clients,
+        providers,
+        models,
+        unsupported: match raw.translation.unsupported {
+            model::Unsupported::Drop => Unsupported::Drop,
+            model::Unsupported::Warn => Unsupported::Warn,
+            model::Unsupported::Reject => Unsupported::Reject,
+        },
+        prices,
+        server,
+        log,
+        warnings: Vec::new(),
+        files: Vec::new(),
+        hash: String::new(),
+    }
+}
+
+/// A name that becomes a metric label and a part of `provider/model`.
+fn is_name(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+impl Check<'_> {
+    fn name(&mut self, path: &KeyPath<'_>, name: &str) {
+        if !is_name(name) {
+            let hint = "letters, digits, `-`, `_` and `.`, at most 128 of them".to_owned();
+            self.report.error_on_key(path, format!("`{name}` cannot be a name here"), hint);
+        }
+    }
+}

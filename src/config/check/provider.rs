@@ -1,0 +1,209 @@
+//! Providers: vendor, address, credential and how to treat them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+
+use super::{Check, VendorFacts, url};
+use crate::base::secret::Secret;
+use crate::config::duration::Time;
+use crate::config::model;
+use crate::config::node::KeyPath;
+use crate::config::suggest::{nearest, one_of};
+use crate::config::types::{Provider, ProviderAuth, Retry, Timeouts};
+
+const MOST_ATTEMPTS: u32 = 10;
+/// Set by the connection itself, or by the provider's other keys.
+const RESERVED_HEADERS: [&str; 8] =
+    ["host", "content-length", "content-type", "connection", "transfer-encoding", "upgrade", "te", "trailer"];
+
+impl<'v> Check<'v> {
+    pub(super) fn providers(&mut self, raw: BTreeMap<String, model::Provider>) -> BTreeMap<String, Provider> {
+        let root = KeyPath::Root;
+        let list = root.key("providers");
+        if raw.is_empty() && self.report.root.find(&list).is_none_or(|node| node.is_null() || node.size() == 1) {
+            let hint = "for example `providers: {openai: {type: openai}}` with OPENAI_API_KEY in the environment".to_owned();
+            self.report.error(&list, "there are no providers", hint);
+        }
+        raw.into_iter()
+            .map(|(name, provider)| {
+                let checked = self.provider(&name, provider, &list.key(&name));
+                (name, checked)
+            })
+            .collect()
+    }
+
+    fn provider(&mut self, name: &str, raw: model::Provider, path: &KeyPath<'_>) -> Provider {
+        self.name(path, name);
+        let vendor = self.vendor(raw.vendor.as_deref(), path);
+        for key in vendor.iter().flat_map(|vendor| &vendor.required).filter(|key| *key != "base_url" && *key != "api_key") {
+            self.report.missing(path, key, format!("`type: {}` needs it", vendor.map_or("", |vendor| &vendor.id)));
+        }
+        for (key, value) in [("organization", &raw.organization), ("project", &raw.project)] {
+            if value.as_deref().is_some_and(|value| HeaderValue::from_str(value).is_err()) {
+                self.report.error(&path.key(key), "holds characters that no header can carry", None);
+            }
+        }
+        if raw
+            .api_version
+            .as_deref()
+            .is_some_and(|version| !version.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_')))
+        {
+            self.report.error(&path.key("api_version"), "this is not a version", "write it like `2024-10-21`".to_owned());
+        }
+        if raw.models.as_ref().is_some_and(Vec::is_empty) && self.report.root.find(&path.key("models")).is_some_and(|node| node.size() == 1)
+        {
+            self.report.error(
+                &path.key("models"),
+                "the list of models is empty",
+                "leave the key out to learn them from the vendor".to_owned(),
+            );
+        }
+        Provider {
+            name: name.to_owned(),
+            vendor: vendor.map(|vendor| vendor.id.clone()).unwrap_or_default(),
+            base_url: self.base_url(raw.base_url.as_deref(), vendor, path),
+            auth: self.auth(raw.auth, raw.api_key, vendor, path),
+            organization: raw.organization,
+            project: raw.project,
+            api_version: raw.api_version,
+            deployments: raw.deployments,
+            headers: self.headers(raw.headers, &path.key("headers")),
+            models: raw.models,
+            timeout: self.timeouts(&raw.timeout, &path.key("timeout")),
+            retry: self.retry(&raw.retry, &path.key("retry")),
+            limit: self.limit(&raw.limit, &path.key("limit")),
+            breaker: self.breaker(&raw.breaker, &path.key("breaker")),
+            tls: self.client_tls(&raw.tls, &path.key("tls")),
+            quirks: raw.quirks.map(serde_json::Value::Object),
+        }
+    }
+
+    fn vendor(&mut self, name: Option<&str>, path: &KeyPath<'_>) -> Option<&'v VendorFacts> {
+        let vendors = self.vendors;
+        let Some(name) = name else {
+            self.report.missing(path, "type", "name the vendor, for example `type: openai`".to_owned());
+            return None;
+        };
+        let found = vendors.iter().find(|vendor| vendor.id == name || vendor.aliases.iter().any(|alias| alias == name));
+        if found.is_none() {
+            let known = vendors.iter().flat_map(|vendor| std::iter::once(&vendor.id).chain(&vendor.aliases)).map(String::as_str);
+            let hint = match nearest(name, known) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "known are {}; for another one with OpenAI's API use `openai_compatible`",
+                    one_of(vendors.iter().map(|vendor| vendor.id.as_str()))
+                ),
+            };
+            self.report.error(&path.key("type"), format!("unknown vendor `{name}`"), hint);
+        }
+        found
+    }
+
+    fn base_url(&mut self, given: Option<&str>, vendor: Option<&VendorFacts>, path: &KeyPath<'_>) -> String {
+        match (given, vendor) {
+            (Some(text), _) => match url::base_url(text) {
+                Ok(url) => return url,
+                Err((message, hint)) => self.report.error(&path.key("base_url"), message, hint),
+            },
+            (None, Some(VendorFacts { default_base_url: Some(url), .. })) if !self.report.has(&path.key("base_url")) => {
+                return url.trim_end_matches('/').to_owned();
+            }
+            (None, Some(vendor)) => self.report.missing(path, "base_url", format!("`type: {}` has no address of its own", vendor.id)),
+            (None, None) => {}
+        }
+        String::new()
+    }
+
+    fn auth(&mut self, auth: model::Auth, key: Option<String>, vendor: Option<&VendorFacts>, path: &KeyPath<'_>) -> ProviderAuth {
+        let at = path.key("api_key");
+        if auth != model::Auth::Key {
+            if self.report.has(&at) {
+                let hint = "leave one of the two out".to_owned();
+                self.report.error(&path.key("auth"), "with this `auth` the `api_key` would not be used", hint);
+            }
+            return if auth == model::Auth::Forward { ProviderAuth::Forward } else { ProviderAuth::None };
+        }
+        if let Some(key) = key {
+            if key.trim().is_empty() {
+                self.report.error(&at, "the key is empty", None);
+            } else if !key.trim_start().starts_with('{') && key.chars().any(|c| c.is_control() || c.is_whitespace()) {
+                // A JSON document is a cloud's service account; anything else goes into a header.
+                self.report.error(&at, "the key holds blanks or control characters", None);
+            }
+            self.literal(&at);
+            return ProviderAuth::Key(Secret::new(key));
+        }
+        // What is there but could not be read has been reported.
+        if self.report.has(&at) {
+            return ProviderAuth::None;
+        }
+        let Some(vendor) = vendor else { return ProviderAuth::None };
+        let found = vendor.env.iter().find_map(|name| (self.env)(name).filter(|value| !value.trim().is_empty()));
+        match found {
+            Some(key) => ProviderAuth::Key(Secret::new(key)),
+            None => {
+                if vendor.needs_key {
+                    let names = one_of(vendor.env.iter().map(String::as_str));
+                    let hint = if names.is_empty() {
+                        "give `api_key: ${NAME}`".to_owned()
+                    } else {
+                        format!("set {names} in the environment, or give `api_key: ${{NAME}}`")
+                    };
+                    self.report.missing(path, "api_key", hint);
+                }
+                ProviderAuth::None
+            }
+        }
+    }
+
+    fn headers(&mut self, raw: BTreeMap<String, String>, path: &KeyPath<'_>) -> Vec<(String, String)> {
+        for (name, value) in &raw {
+            let at = path.key(name);
+            match HeaderName::from_bytes(name.as_bytes()) {
+                Err(_) => self.report.error_on_key(&at, format!("`{name}` is not a header's name"), None),
+                Ok(header) if RESERVED_HEADERS.contains(&header.as_str()) => {
+                    self.report.error_on_key(&at, format!("the header `{name}` is set by llm-sidecar itself"), None);
+                }
+                Ok(_) if HeaderValue::from_str(value).is_err() => self.report.error(&at, "holds characters that no header can carry", None),
+                Ok(_) => {}
+            }
+        }
+        raw.into_iter().collect()
+    }
+
+    fn timeouts(&mut self, raw: &model::Timeout, path: &KeyPath<'_>) -> Timeouts {
+        let default = Timeouts::default();
+        let total = self.positive(&path.key("total"), raw.total, default.total);
+        let mut within = |key: &str, time: Option<Time>, default: Duration| {
+            let path = path.key(key);
+            let value = self.positive(&path, time, default.min(total));
+            if value > total {
+                let message = format!("{} is longer than `total`, which is {}", Time(value), Time(total));
+                self.report.error(&path, message, None);
+            }
+            value
+        };
+        Timeouts {
+            connect: within("connect", raw.connect, default.connect),
+            first_token: within("first_token", raw.first_token, default.first_token),
+            idle: within("idle", raw.idle, default.idle),
+            total,
+        }
+    }
+
+    fn retry(&mut self, raw: &model::Retry, path: &KeyPath<'_>) -> Retry {
+        let default = Retry::default();
+        if raw.attempts.is_some_and(|attempts| !(1..=MOST_ATTEMPTS).contains(&attempts)) {
+            let hint = "1 means that nothing is repeated".to_owned();
+            self.report.error(&path.key("attempts"), format!("must be 1 to {MOST_ATTEMPTS}"), hint);
+        }
+        Retry {
+            attempts: raw.attempts.unwrap_or(default.attempts),
+            backoff_min: raw.backoff.map_or(default.backoff_min, |backoff| backoff.min),
+            backoff_max: raw.backoff.map_or(default.backoff_max, |backoff| backoff.max),
+            budget: raw.budget.map_or(default.budget, |budget| budget.0),
+        }
+    }
+}

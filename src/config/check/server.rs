@@ -1,0 +1,83 @@
+//! Limits and times of the listeners, and logging.
+
+use std::time::Duration;
+
+use super::Check;
+use crate::config::duration::Time;
+use crate::config::model;
+use crate::config::node::KeyPath;
+use crate::config::size::Size;
+use crate::config::suggest::nearest;
+use crate::config::types::{Log, LogFormat, Server};
+
+const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+const MOST_WORKERS: u32 = 1024;
+/// Below this no useful request or answer would fit; above it a few of them would fill the memory.
+const SIZES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
+
+impl Check<'_> {
+    pub(super) fn server(&mut self, raw: &model::Server) -> Server {
+        let root = KeyPath::Root;
+        let path = root.key("server");
+        let default = Server::default();
+        if raw.workers.is_some_and(|workers| !(1..=MOST_WORKERS).contains(&workers)) {
+            self.report.error(&path.key("workers"), format!("must be 1 to {MOST_WORKERS}"), "leave it out for one per core".to_owned());
+        }
+        Server {
+            max_body: self.size(&path.key("max_body"), raw.max_body, default.max_body),
+            max_response: self.size(&path.key("max_response"), raw.max_response, default.max_response),
+            max_event: self.size(&path.key("max_event"), raw.max_event, default.max_event),
+            header_timeout: self.positive(&path.key("header_timeout"), raw.header_timeout, default.header_timeout),
+            body_timeout: self.positive(&path.key("body_timeout"), raw.body_timeout, default.body_timeout),
+            write_timeout: self.positive(&path.key("write_timeout"), raw.write_timeout, default.write_timeout),
+            keep_alive: self.positive(&path.key("keep_alive"), raw.keep_alive, default.keep_alive),
+            heartbeat: self.positive(&path.key("heartbeat"), raw.heartbeat, default.heartbeat),
+            drain_delay: raw.drain_delay.map_or(default.drain_delay, |time| time.0),
+            drain_timeout: raw.drain_timeout.map_or(default.drain_timeout, |time| time.0),
+            workers: raw.workers.and_then(|workers| usize::try_from(workers).ok()),
+            allow_open: raw.allow_open,
+        }
+    }
+
+    pub(super) fn log(&mut self, raw: &model::Log) -> Log {
+        let root = KeyPath::Root;
+        let path = root.key("log");
+        let default = Log::default();
+        if let Some(level) = &raw.level {
+            // A word that is no level would be taken for the name of a module, and nothing be logged.
+            for part in level.split(',') {
+                let word = part.rsplit('=').next().unwrap_or_default().trim();
+                if !LEVELS.contains(&word.to_ascii_lowercase().as_str()) {
+                    let hint = nearest(word, LEVELS).map_or_else(
+                        || "levels are error, warn, info, debug and trace".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    );
+                    self.report.error(&path.key("level"), format!("`{word}` is not a level"), hint);
+                }
+            }
+        }
+        Log {
+            level: raw.level.clone().unwrap_or(default.level),
+            format: match raw.format {
+                model::LogFormat::Json => LogFormat::Json,
+                model::LogFormat::Text => LogFormat::Text,
+            },
+            access: raw.access.unwrap_or(default.access),
+        }
+    }
+
+    /// A time that must not be zero.
+    pub(super) fn positive(&mut self, path: &KeyPath<'_>, time: Option<Time>, default: Duration) -> Duration {
+        if time.is_some_and(|time| time.0.is_zero()) {
+            self.report.error(path, "must be more than 0", None);
+        }
+        time.map_or(default, |time| time.0)
+    }
+
+    fn size(&mut self, path: &KeyPath<'_>, size: Option<Size>, default: usize) -> usize {
+        if size.is_some_and(|size| !SIZES.contains(&size.0)) {
+            self.report.error(path, "must be 1KiB to 1GiB", None);
+        }
+        size.map_or(default, |size| size.0)
+    }
+}

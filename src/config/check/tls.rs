@@ -1,0 +1,83 @@
+//! Certificates and keys: read here, so that a wrong path or a broken file is found before it is needed.
+
+use std::path::Path;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+
+use super::Check;
+use crate::base::secret::Secret;
+use crate::config::model;
+use crate::config::node::KeyPath;
+use crate::config::types::{ClientTls, ServerTls};
+
+impl Check<'_> {
+    pub(super) fn listener_tls(&mut self, raw: &model::ListenerTls) -> Option<ServerTls> {
+        let root = KeyPath::Root;
+        let path = root.key("tls");
+        for (key, value) in [("cert", &raw.cert), ("key", &raw.key)] {
+            if value.is_none() {
+                self.report.missing(&path, key, "`tls` takes a `cert` and its `key`".to_owned());
+            }
+        }
+        let cert_pem = self.certificates(&path.key("cert"), raw.cert.as_deref()?);
+        let key_pem = self.private_key(&path.key("key"), raw.key.as_deref()?);
+        Some(ServerTls { cert_pem: cert_pem?, key_pem: key_pem? })
+    }
+
+    pub(super) fn client_tls(&mut self, raw: &model::UpstreamTls, path: &KeyPath<'_>) -> ClientTls {
+        if raw.cert.is_some() != raw.key.is_some() {
+            let missing = if raw.cert.is_some() { "key" } else { "cert" };
+            self.report.missing(path, missing, "a client certificate takes both `cert` and `key`".to_owned());
+        }
+        if let Some(name) = &raw.server_name
+            && ServerName::try_from(name.as_str()).is_err()
+        {
+            self.report.error(&path.key("server_name"), format!("`{name}` is not a host name"), None);
+        }
+        let ca_pem = raw.ca.as_deref().and_then(|ca| self.certificates(&path.key("ca"), ca));
+        let cert = raw.cert.as_deref().and_then(|cert| self.certificates(&path.key("cert"), cert));
+        let key = raw.key.as_deref().and_then(|key| self.private_key(&path.key("key"), key));
+        ClientTls { ca_pem, identity_pem: cert.zip(key), server_name: raw.server_name.clone() }
+    }
+
+    fn certificates(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
+        let pem = self.file(path, name)?;
+        let mut found = 0;
+        for certificate in CertificateDer::pem_slice_iter(&pem) {
+            if certificate.is_err() {
+                self.report.error(path, "the file holds a certificate that cannot be read", None);
+                return None;
+            }
+            found += 1;
+        }
+        if found == 0 {
+            self.report.error(path, "the file holds no certificate", "it must be in PEM form (`-----BEGIN CERTIFICATE-----`)".to_owned());
+            return None;
+        }
+        Some(pem)
+    }
+
+    fn private_key(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Secret> {
+        let pem = self.file(path, name)?;
+        let text = String::from_utf8(pem).ok().filter(|text| PrivateKeyDer::from_pem_slice(text.as_bytes()).is_ok());
+        if text.is_none() {
+            self.report.error(path, "the file holds no private key", "it must be in PEM form (`-----BEGIN PRIVATE KEY-----`)".to_owned());
+        }
+        text.map(Secret::new)
+    }
+
+    /// A file named in the configuration, relative to the file that names it.
+    fn file(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
+        let place = self.report.root.position(path);
+        let folder = self.sources.get(place.file).and_then(|source| source.path.parent()).unwrap_or(Path::new(""));
+        let file = folder.join(name);
+        match self.files.read(&file) {
+            Ok(content) => Some(content),
+            Err(error) => {
+                self.report.error(path, format!("cannot read {}: {error}", file.display()), None);
+                None
+            }
+        }
+    }
+}

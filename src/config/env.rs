@@ -1,0 +1,98 @@
+//! Without a file: a provider for every vendor whose key is in the environment.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::{Ipv4Addr, SocketAddr};
+
+use super::check::VendorFacts;
+use super::files::hash_files;
+use super::types::{Admin, Breaker, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Timeouts, Unsupported};
+use crate::base::secret::Secret;
+
+/// The configuration the environment alone gives; `None` if it holds no vendor's key. A variable that several vendors know belongs to
+/// the first of them.
+pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>) -> Option<Config> {
+    let mut taken = HashSet::new();
+    let mut providers = BTreeMap::new();
+    for vendor in vendors {
+        let Some(base_url) = vendor.default_base_url.as_ref().filter(|_| vendor.required.is_empty()) else { continue };
+        let found = vendor.env.iter().find_map(|name| Some((name, env(name).filter(|value| !value.trim().is_empty())?)));
+        if let Some((name, key)) = found
+            && taken.insert(name)
+        {
+            providers.insert(vendor.id.clone(), provider(vendor, base_url, key));
+        }
+    }
+    (!providers.is_empty()).then(|| Config {
+        listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4000))],
+        tls: None,
+        admin: Admin { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4001))], tokens: Vec::new() },
+        clients: Vec::new(),
+        providers,
+        models: BTreeMap::new(),
+        unsupported: Unsupported::default(),
+        prices: Prices::default(),
+        server: Server::default(),
+        log: Log::default(),
+        warnings: Vec::new(),
+        files: Vec::new(),
+        hash: hash_files(&[]),
+    })
+}
+
+fn provider(vendor: &VendorFacts, base_url: &str, key: String) -> Provider {
+    Provider {
+        name: vendor.id.clone(),
+        vendor: vendor.id.clone(),
+        base_url: base_url.trim_end_matches('/').to_owned(),
+        auth: ProviderAuth::Key(Secret::new(key)),
+        organization: None,
+        project: None,
+        api_version: None,
+        deployments: BTreeMap::new(),
+        headers: Vec::new(),
+        models: None,
+        timeout: Timeouts::default(),
+        retry: Retry::default(),
+        limit: Limit::default(),
+        breaker: Breaker::default(),
+        tls: ClientTls::default(),
+        quirks: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vendor(id: &str, env: &str) -> VendorFacts {
+        VendorFacts {
+            id: id.into(),
+            env: vec![env.into()],
+            default_base_url: Some(format!("https://{id}.example/v1")),
+            needs_key: true,
+            ..VendorFacts::default()
+        }
+    }
+
+    #[test]
+    fn a_provider_per_key_found() {
+        let vendors = [vendor("openai", "OPENAI_API_KEY"), vendor("groq", "GROQ_API_KEY"), vendor("also_openai", "OPENAI_API_KEY")];
+        let env = |name: &str| match name {
+            "OPENAI_API_KEY" => Some("sk-1".to_owned()),
+            "GROQ_API_KEY" => Some(" ".to_owned()),
+            _ => None,
+        };
+        let config = from_environment(&vendors, &env).unwrap();
+        assert_eq!(config.providers.keys().collect::<Vec<_>>(), ["openai"]);
+        assert_eq!(config.providers["openai"].base_url, "https://openai.example/v1");
+        assert_eq!(config.listen[0].to_string(), "127.0.0.1:4000");
+        assert!(from_environment(&vendors, &|_| None).is_none());
+    }
+
+    #[test]
+    fn vendors_that_need_more_than_a_key_are_left_out() {
+        let azure = VendorFacts { required: vec!["base_url".into()], ..vendor("azure", "KEY") };
+        let local = VendorFacts { default_base_url: None, ..vendor("vllm", "KEY") };
+        assert!(from_environment(&[azure, local], &|_| Some("key".into())).is_none());
+    }
+}

@@ -1,0 +1,438 @@
+//! The configuration file as it is written. The comments are the descriptions in the JSON Schema.
+//!
+//! Everything is optional here: what must be there depends on other values and is the business of `check`.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::value::SeqAccessDeserializer;
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
+
+use super::duration::{Time, TimeRange};
+use super::rate::Rate;
+use super::size::{Count, Ratio, Size};
+use super::text::Amount;
+
+/// Configuration of llm-sidecar. Any text may hold `${ENV}`, `${ENV:-default}` and `${file:/path}`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(title = "llm-sidecar configuration")]
+pub struct File {
+    /// Further files, relative to this one; `*` and `?` may stand in the file's name. Their maps are merged into this file's, their lists appended; a name that is there twice is an error.
+    #[schemars(example = ["providers.d/*.yaml"])]
+    pub include: Vec<String>,
+    /// Where clients connect: `host:port`, or a list of them. Port 0 takes a free one. Default: 127.0.0.1:4000. Changes need a restart.
+    pub listen: Option<OneOrMany>,
+    /// TLS for the clients' connections. Changes of the paths need a restart.
+    pub tls: Option<ListenerTls>,
+    /// The second listener: health, metrics and the admin API.
+    pub admin: Admin,
+    /// Who may call. Absent: anyone who can reach the listener, which is then loopback only.
+    pub clients: Vec<Client>,
+    /// The upstreams, by name.
+    pub providers: BTreeMap<String, Provider>,
+    /// Names clients can use as `model`, and what they stand for. Without one, `provider/model` and a bare model name work too.
+    pub models: BTreeMap<String, Route>,
+    /// How requests are translated for vendors of another API.
+    pub translation: Translation,
+    /// What models cost, on top of the built-in list.
+    pub prices: Prices,
+    /// Limits and times of the sidecar's own listeners.
+    pub server: Server,
+    /// What is logged and how.
+    pub log: Log,
+}
+
+/// One text or a list of them.
+#[derive(Debug, JsonSchema)]
+#[schemars(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(number.to_string()))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, items: A) -> Result<OneOrMany, A::Error> {
+                Deserialize::deserialize(SeqAccessDeserializer::new(items)).map(OneOrMany::Many)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
+}
+
+/// A certificate for a listener. PEM files, relative to the configuration file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ListenerTls {
+    /// The certificate and its chain.
+    pub cert: Option<String>,
+    /// The certificate's private key.
+    pub key: Option<String>,
+}
+
+/// The admin listener.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Admin {
+    /// `host:port`, or a list of them. Default: 127.0.0.1:4001. Changes need a restart.
+    pub listen: Option<OneOrMany>,
+    /// Who may use the admin API. Without tokens only health and metrics answer.
+    pub tokens: Vec<AdminToken>,
+}
+
+/// A user of the admin API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminToken {
+    /// For the audit log.
+    pub name: Option<String>,
+    /// What it allows. Default: viewer.
+    pub role: Role,
+    /// The bearer token, at least 8 characters. Best `${ENV}` or `${file:/path}`.
+    pub token: Option<String>,
+}
+
+/// viewer reads; operator also reloads, tests and resets; admin may do everything.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    #[default]
+    Viewer,
+    Operator,
+    Admin,
+}
+
+/// A caller.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Client {
+    /// For logs and metrics.
+    pub name: Option<String>,
+    /// What it sends as its API key, at least 8 characters. Best `${ENV}` or `${file:/path}`.
+    pub key: Option<String>,
+    /// The models it may use, as written in its requests; `*` stands for anything. Default: all.
+    pub models: Vec<String>,
+    /// What it may use at once and over time.
+    pub limit: Limit,
+    /// What it may spend.
+    pub budget: Option<Budget>,
+}
+
+/// An upstream: a vendor's API with a credential.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Provider {
+    /// The vendor: openai, anthropic, azure, qwen, groq, openai_compatible and others.
+    #[serde(rename = "type")]
+    pub vendor: Option<String>,
+    /// Where its API is. Default: the vendor's own address, if it has one.
+    pub base_url: Option<String>,
+    /// The vendor's API key: `${ENV}` or `${file:/path}`. Default: the vendor's usual environment variable.
+    pub api_key: Option<String>,
+    /// key: send `api_key` (default). forward: send the client's own credential on. none: send nothing.
+    pub auth: Auth,
+    /// The organization requests are counted for, where the vendor knows such a thing.
+    pub organization: Option<String>,
+    /// The project requests are counted for, where the vendor knows such a thing.
+    pub project: Option<String>,
+    /// Azure: the `api-version`, as in 2024-10-21. Absent: the versionless `/openai/v1` API.
+    pub api_version: Option<String>,
+    /// Azure: the deployment of each model.
+    pub deployments: BTreeMap<String, String>,
+    /// Further headers for every request.
+    pub headers: BTreeMap<String, String>,
+    /// The models it offers. Default: what the vendor's own list says.
+    pub models: Option<Vec<String>>,
+    /// How long to wait for what.
+    pub timeout: Timeout,
+    /// How failed attempts are repeated.
+    pub retry: Retry,
+    /// What may be sent at once and over time.
+    pub limit: Limit,
+    /// When it is taken for broken and left alone.
+    pub breaker: Breaker,
+    /// TLS to the vendor.
+    pub tls: UpstreamTls,
+    /// How it deviates from its vendor's usual behaviour, in the form of the vendor catalogue.
+    pub quirks: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Whose credential the vendor gets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Auth {
+    #[default]
+    Key,
+    Forward,
+    None,
+}
+
+/// Times of one attempt, but for `total`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Timeout {
+    /// DNS, TCP and TLS together. Default: 5s.
+    pub connect: Option<Time>,
+    /// Until the first content of the answer, or the whole answer if it is not streamed. Default: 60s.
+    pub first_token: Option<Time>,
+    /// The longest silence inside an answer. Default: 60s.
+    pub idle: Option<Time>,
+    /// All attempts of a request together. Default: 10m.
+    pub total: Option<Time>,
+}
+
+/// Repeating of failed attempts. Nothing is repeated once a client has seen content.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Attempts in total, the first one included, over all targets: 1 to 10. Default: 3.
+    pub attempts: Option<u32>,
+    /// The shortest and the longest wait between two attempts. Default: 100ms..2s.
+    pub backoff: Option<TimeRange>,
+    /// The most retries, as a part of the requests under way. Default: 20%.
+    pub budget: Option<Ratio>,
+}
+
+/// Limits. Those left out do not limit.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limit {
+    /// Requests over time.
+    pub requests: Option<RateLimit>,
+    /// Tokens over time, prompt and answer.
+    pub tokens: Option<RateLimit>,
+    /// Requests at once.
+    pub concurrency: Option<Concurrency>,
+}
+
+/// A limit over time.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct RateLimit {
+    /// How much in how long: 10/s, 600/min, 5000/h.
+    pub rate: Option<Rate>,
+    /// How it is counted. Default: token_bucket.
+    pub algorithm: Algorithm,
+    /// How much may be taken at once (token_bucket). Default: what the rate gives in its unit of time.
+    pub burst: Option<u64>,
+}
+
+/// token_bucket refills steadily and allows bursts; sliding_window lets no more than the rate through in any window of its unit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    #[default]
+    TokenBucket,
+    SlidingWindow,
+}
+
+/// A limit of requests at once.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Concurrency {
+    /// The most requests under way.
+    pub max: Option<u32>,
+    /// Go below `max` while the vendor answers slowly or with errors. Default: false.
+    pub adaptive: bool,
+}
+
+/// Leaving a broken upstream alone.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Breaker {
+    /// Failures in a row that open it. Default: 5.
+    pub consecutive_failures: Option<u32>,
+    /// The part of failures in `window` that opens it. Default: 50%.
+    pub failure_ratio: Option<Ratio>,
+    /// Requests in `window` before `failure_ratio` counts. Default: 20.
+    pub min_requests: Option<u32>,
+    /// How far back it looks. Default: 30s.
+    pub window: Option<Time>,
+    /// How long it stays open: the first time, and at most. Default: 5s..60s.
+    pub open: Option<TimeRange>,
+}
+
+/// TLS to a vendor. PEM files, relative to the configuration file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UpstreamTls {
+    /// Further certificate authorities to trust.
+    pub ca: Option<String>,
+    /// A certificate to show to the vendor.
+    pub cert: Option<String>,
+    /// Its private key.
+    pub key: Option<String>,
+    /// The name to verify instead of the host in `base_url`.
+    pub server_name: Option<String>,
+}
+
+/// What a model name stands for.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Route {
+    /// How a target is chosen. Default: failover.
+    pub strategy: Strategy,
+    /// Providers and models; at least one.
+    pub targets: Vec<Target>,
+    /// Tried in this order when no target can answer.
+    pub fallback: Vec<Target>,
+}
+
+/// failover takes the first target that can answer; weighted and round_robin share; least_latency, least_busy and cheapest measure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    #[default]
+    Failover,
+    Weighted,
+    RoundRobin,
+    LeastLatency,
+    LeastBusy,
+    Cheapest,
+}
+
+/// A model of a provider.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Target {
+    /// A name of `providers`.
+    pub provider: Option<String>,
+    /// The vendor's name of the model.
+    pub model: Option<String>,
+    /// Its share of the requests, with `strategy: weighted`. Default: 1.
+    pub weight: Option<u32>,
+}
+
+/// Translation between vendors' APIs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Translation {
+    /// What happens to a field the vendor's API has no words for: drop, warn (drop and say so in the log) or reject. The header x-llm-dropped names what was dropped. Default: warn.
+    pub unsupported: Unsupported,
+}
+
+/// What happens to a field the vendor's API has no words for.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Unsupported {
+    Drop,
+    #[default]
+    Warn,
+    Reject,
+}
+
+/// Prices of models.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Prices {
+    /// The currency costs are reported in, by its three letters. Default: USD.
+    pub currency: Option<String>,
+    /// Prices by provider/model.
+    pub overrides: BTreeMap<String, Price>,
+}
+
+/// The price of a model.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Price {
+    /// Of prompt tokens.
+    pub input: Option<Amount>,
+    /// Of answer tokens.
+    pub output: Option<Amount>,
+    /// For how many tokens the prices are. Default: 1M.
+    pub per: Option<Count>,
+}
+
+/// What a client may spend.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budget {
+    pub amount: Option<Amount>,
+    /// Three letters. Default: USD.
+    pub currency: Option<String>,
+    /// When it starts anew. Default: month.
+    pub per: Period,
+}
+
+/// A span of time by the calendar.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Period {
+    Hour,
+    Day,
+    Week,
+    #[default]
+    Month,
+}
+
+/// Limits and times of the listeners.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// The largest request body that is read as JSON. Default: 64MiB.
+    pub max_body: Option<Size>,
+    /// The largest whole answer that is collected. Default: 64MiB.
+    pub max_response: Option<Size>,
+    /// The largest single event of a stream. Default: 8MiB.
+    pub max_event: Option<Size>,
+    /// The time a client has to send its request's head. Default: 10s.
+    pub header_timeout: Option<Time>,
+    /// The longest silence while a client sends its body. Default: 30s.
+    pub body_timeout: Option<Time>,
+    /// The longest time a client may read nothing of its answer. Default: 60s.
+    pub write_timeout: Option<Time>,
+    /// How long an idle connection of a client is kept. Default: 75s.
+    pub keep_alive: Option<Time>,
+    /// Silence in a stream after which a heartbeat is sent. Default: 15s.
+    pub heartbeat: Option<Time>,
+    /// After SIGTERM: how long new requests are still taken. Default: 5s.
+    pub drain_delay: Option<Time>,
+    /// After SIGTERM: how long open requests may go on. Default: 5m.
+    pub drain_timeout: Option<Time>,
+    /// Worker threads, 1 to 1024. Default: one per core this process may use. Changes need a restart.
+    pub workers: Option<u32>,
+    /// Listen beyond loopback although anyone could call. Default: false.
+    pub allow_open: bool,
+}
+
+/// Logging.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// error, warn, info, debug or trace, also by module: `info,llm_sidecar::proxy=debug`. Default: info.
+    pub level: Option<String>,
+    /// json or text. Default: json.
+    pub format: LogFormat,
+    /// One line per request. Default: true.
+    pub access: Option<bool>,
+}
+
+/// One JSON object a line, or text for people.
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Json,
+    Text,
+}

@@ -1,0 +1,229 @@
+//! Edits a request's fields for its vendor: the model's name, the wish for usage, and what the vendor's quirks say.
+//! A field that is not edited keeps its bytes, and so does a field nobody knows.
+
+use bytes::Bytes;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
+
+use super::{edit_messages, view};
+use crate::base::raw::{RawObject, to_raw};
+use crate::chat::{ApiError, Dropped};
+use crate::dialect::quirks::{JsonSchema, NamedTool, RequestQuirks};
+use crate::dialect::{To, Written};
+
+/// Edits a client's request.
+pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+    let mut fields = view::parse(body)?;
+    fields.set("model", to_raw(&to.model));
+    let streams = fields.get("stream").is_some_and(|stream| stream.get() == "true");
+    let options = fields.get("stream_options");
+    if streams && to.want_usage && !options.is_some_and(view::includes_usage) {
+        let mut options = options.and_then(|options| serde_json::from_str::<Map<String, Value>>(options.get()).ok()).unwrap_or_default();
+        options.insert("include_usage".into(), true.into());
+        fields.set("stream_options", to_raw(&options));
+    }
+    apply(fields, to, Dropped::default())
+}
+
+/// Applies the vendor's quirks to a request in OpenAI's words.
+pub fn apply(mut fields: RawObject<'_>, to: &To<'_>, mut dropped: Dropped) -> Result<Written, ApiError> {
+    for quirks in to.quirks.request_for(to.model) {
+        Edit { fields: &mut fields, quirks, dropped: &mut dropped }.run()?;
+    }
+    Ok(Written { body: Bytes::from(fields.write()), dropped })
+}
+
+/// One set of quirks at work on a request.
+struct Edit<'e, 'a> {
+    fields: &'e mut RawObject<'a>,
+    quirks: &'e RequestQuirks,
+    dropped: &'e mut Dropped,
+}
+
+impl Edit<'_, '_> {
+    fn run(&mut self) -> Result<(), ApiError> {
+        self.reject()?;
+        self.map_values();
+        self.map_effort();
+        self.choose_tool();
+        let instruction = self.lower_schema();
+        self.edit_messages(instruction)?;
+        self.rename();
+        self.cap();
+        for name in &self.quirks.drop {
+            self.leave_out(name);
+        }
+        if self.quirks.no_stream_options {
+            self.fields.remove("stream_options");
+        }
+        if let Some(accepted) = &self.quirks.accept {
+            let others: Vec<String> =
+                self.fields.iter().map(|(key, _)| key).filter(|key| !accepted.iter().any(|a| a == key)).map(str::to_owned).collect();
+            others.iter().for_each(|name| self.leave_out(name));
+        }
+        Ok(())
+    }
+
+    /// Removes a field, and says so if that loses anything.
+    fn leave_out(&mut self, name: &str) {
+        if let Some(value) = self.fields.remove(name)
+            && !says_nothing(name, &value)
+        {
+            self.dropped.add(name.to_owned());
+        }
+    }
+
+    fn reject(&mut self) -> Result<(), ApiError> {
+        for name in &self.quirks.reject {
+            match self.fields.get(name) {
+                Some(value) if says_nothing(name, value) => {
+                    self.fields.remove(name);
+                }
+                Some(_) => return Err(unsupported(name)),
+                None => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn map_values(&mut self) {
+        for (name, words) in &self.quirks.values {
+            let said = self.fields.get(name).and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+            match said.and_then(|word| words.get(&word)) {
+                Some(Value::Null) => self.leave_out(name),
+                Some(value) => {
+                    let value = to_raw(value);
+                    self.replace(name, value);
+                }
+                None => {}
+            }
+        }
+    }
+
+    fn map_effort(&mut self) {
+        if self.quirks.effort.is_empty() {
+            return;
+        }
+        let said = self.fields.get("reasoning_effort").and_then(|value| serde_json::from_str::<String>(value.get()).ok());
+        let Some(word) = said else { return };
+        match self.quirks.effort.get(&word) {
+            Some(stand_in) => {
+                self.fields.remove("reasoning_effort");
+                for (name, value) in stand_in {
+                    // A client that speaks the vendor's own words means them.
+                    if !self.fields.contains(name) {
+                        self.add(name, to_raw(value));
+                    }
+                }
+            }
+            None => self.leave_out("reasoning_effort"),
+        }
+    }
+
+    /// Emulates the choice of one tool by sending only that tool.
+    fn choose_tool(&mut self) {
+        let Some(how) = self.quirks.named_tool else { return };
+        let choice = self.fields.get("tool_choice").and_then(|value| serde_json::from_str::<Value>(value.get()).ok());
+        let name = choice.as_ref().and_then(|choice| choice.get("function")?.get("name")?.as_str());
+        let tools = self.fields.get("tools").and_then(|tools| serde_json::from_str::<Vec<Box<RawValue>>>(tools.get()).ok());
+        let (Some(name), Some(mut tools)) = (name, tools) else { return };
+        tools.retain(|tool| {
+            let tool = serde_json::from_str::<Value>(tool.get()).unwrap_or_default();
+            tool.get("function").and_then(|function| function.get("name")).is_some_and(|own| own == name)
+        });
+        if tools.is_empty() {
+            return;
+        }
+        self.replace("tools", to_raw(&tools));
+        match how {
+            NamedTool::OnlyToolRequired => self.replace("tool_choice", to_raw(&"required")),
+            NamedTool::OnlyTool => {
+                self.fields.remove("tool_choice");
+            }
+        }
+    }
+
+    /// Takes a JSON schema back to what the vendor can do; the rest is said in words, which are returned.
+    fn lower_schema(&mut self) -> Option<String> {
+        let how = self.quirks.json_schema?;
+        let format = self.fields.get("response_format").and_then(|value| serde_json::from_str::<Value>(value.get()).ok())?;
+        let schema = format.get("json_schema").and_then(|outer| outer.get("schema"))?;
+        let instruction = format!("Answer with one JSON object, and nothing else, that is valid under this JSON Schema:\n{schema}");
+        match how {
+            JsonSchema::JsonObject => self.replace("response_format", to_raw(&json!({"type": "json_object"}))),
+            JsonSchema::Instruction => {
+                self.fields.remove("response_format");
+            }
+        }
+        Some(instruction)
+    }
+
+    fn edit_messages(&mut self, instruction: Option<String>) -> Result<(), ApiError> {
+        if instruction.is_none() && self.quirks.messages.is_empty() {
+            return Ok(());
+        }
+        let Some(raw) = self.fields.get("messages") else { return Ok(()) };
+        let Ok(mut messages) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return Ok(()) };
+        if let Some(instruction) = instruction {
+            edit_messages::instruct(&mut messages, &instruction);
+        }
+        edit_messages::edit(&mut messages, &self.quirks.messages, self.dropped)?;
+        self.replace("messages", to_raw(&messages));
+        Ok(())
+    }
+
+    fn rename(&mut self) {
+        for (name, other) in &self.quirks.rename {
+            // `max_completion_tokens` is the younger field and wins over `max_tokens`, whichever way they are renamed.
+            if name == "max_tokens" && self.fields.contains(other) {
+                self.fields.remove(name);
+            } else if let Some(value) = self.fields.remove(name) {
+                self.add(other, value.into_owned());
+            }
+        }
+    }
+
+    fn cap(&mut self) {
+        for (name, most) in &self.quirks.caps {
+            let said = self.fields.get(name).and_then(|value| value.get().parse::<f64>().ok());
+            if said.zip(most.as_f64()).is_some_and(|(said, most)| said > most) {
+                let most = to_raw(most);
+                self.replace(name, most);
+                self.dropped.add(name.clone());
+            }
+        }
+    }
+
+    /// Replaces the value of a field that is there.
+    fn replace(&mut self, name: &str, value: Box<RawValue>) {
+        self.fields.replace(name, value);
+    }
+
+    /// Sets a field that may not be there yet.
+    fn add(&mut self, name: &str, value: Box<RawValue>) {
+        self.fields.set_owned(name.to_owned(), value);
+    }
+}
+
+/// A 400 for a field that the vendor cannot do justice to.
+pub fn unsupported(name: &str) -> ApiError {
+    ApiError::invalid("unsupported_parameter", name, format!("`{name}` is not supported by the vendor of this model"))
+}
+
+/// Whether a field's value is what a vendor does without it anyway.
+fn says_nothing(name: &str, value: &RawValue) -> bool {
+    match (name, value.get()) {
+        (_, "null" | "[]" | "{}") => true,
+        ("n", value) => value == "1",
+        ("logprobs" | "store", value) => value == "false",
+        ("top_logprobs" | "frequency_penalty" | "presence_penalty", value) => {
+            value.parse().is_ok_and(|number: f64| number.abs() < f64::EPSILON)
+        }
+        ("parallel_tool_calls", value) => value == "true",
+        ("service_tier" | "tool_choice", value) => value == "\"auto\"",
+        ("modalities", value) => value == "[\"text\"]",
+        // Asked for by the sidecar itself, or about padding: the client loses nothing.
+        ("stream_options", _) => true,
+        _ => false,
+    }
+}

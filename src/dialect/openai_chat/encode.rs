@@ -1,0 +1,179 @@
+//! Writes the hub's events as a strict stream of `chat.completion.chunk`.
+//!
+//! Every chunk has the same id, creation time and model. A choice opens with its role, a tool call with its id and name, and
+//! either is said once. A choice ends with exactly one finish chunk, the stream with `[DONE]`, and only if the answer is whole.
+//! Signed and redacted reasoning goes out as `delta.thinking_blocks` just before the finish chunk (see `write_response`).
+
+use bytes::{BufMut, BytesMut};
+use serde_json::{Value, json};
+
+use super::write_response::{annotations, redacted_block, thinking_block};
+use super::{editor, error, finish, usage};
+use crate::base::id;
+use crate::chat::{Citation, Event, FinishReason, Usage};
+use crate::dialect::{Encode, Reply};
+
+/// A comment, which every client of the format skips.
+pub const HEARTBEAT: &[u8] = b": ping\n\n";
+
+/// Writes one stream.
+#[derive(Debug)]
+pub struct Encoder {
+    id: String,
+    created: u64,
+    model: String,
+    include_usage: bool,
+    usage: Option<Usage>,
+    choices: Vec<Choice>,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    index: u32,
+    opened: bool,
+    finished: bool,
+    /// For each tool call, whether it has arguments.
+    calls: Vec<bool>,
+    /// The reasoning since the last block was closed.
+    thinking: String,
+    blocks: Vec<Value>,
+    citations: Vec<Citation>,
+}
+
+impl Encoder {
+    pub fn new(reply: &Reply) -> Self {
+        Self {
+            id: id::random("chatcmpl-", 29),
+            created: reply.created,
+            model: reply.upstream_model.clone(),
+            include_usage: reply.include_usage,
+            usage: None,
+            choices: Vec::new(),
+        }
+    }
+
+    fn choice(&mut self, index: u32) -> &mut Choice {
+        let at = self.choices.iter().position(|choice| choice.index == index).unwrap_or_else(|| {
+            self.choices.push(Choice { index, ..Choice::default() });
+            self.choices.len() - 1
+        });
+        #[expect(clippy::indexing_slicing, reason = "`at` was found or pushed just above")]
+        &mut self.choices[at]
+    }
+
+    /// Writes a choice's opening chunk, once.
+    fn open(&mut self, choice: u32, content: Value, out: &mut BytesMut) {
+        if !std::mem::replace(&mut self.choice(choice).opened, true) {
+            self.chunk(choice, json!({"role": "assistant", "content": content}), Value::Null, None, out);
+        }
+    }
+
+    fn delta(&mut self, choice: u32, delta: Value, out: &mut BytesMut) {
+        let speaks = delta.get("tool_calls").is_none() && delta.get("refusal").is_none();
+        self.open(choice, if speaks { json!("") } else { Value::Null }, out);
+        self.chunk(choice, delta, Value::Null, None, out);
+    }
+
+    fn chunk(&self, choice: u32, delta: Value, logprobs: Value, finish: Option<&str>, out: &mut BytesMut) {
+        let choices = json!([{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]);
+        self.write(choices, Value::Null, out);
+    }
+
+    fn write(&self, choices: Value, usage: Value, out: &mut BytesMut) {
+        let mut chunk = json!({
+            "id": self.id,
+            "object": "chat.completion.chunk",
+            "created": self.created,
+            "model": self.model,
+            "choices": choices,
+        });
+        if self.include_usage
+            && let Value::Object(chunk) = &mut chunk
+        {
+            chunk.insert("usage".into(), usage);
+        }
+        put(out, &chunk);
+    }
+
+    /// Everything that was held for the end of a choice, then its finish chunk.
+    fn finish(&mut self, choice: u32, reason: FinishReason, out: &mut BytesMut) {
+        let state = self.choice(choice);
+        if std::mem::replace(&mut state.finished, true) {
+            return;
+        }
+        let (blocks, notes) = (std::mem::take(&mut state.blocks), annotations(&state.citations));
+        let empty = |(at, has_arguments): (usize, &bool)| (!has_arguments).then(|| json!({"index": at, "function": {"arguments": "{}"}}));
+        let missing: Vec<Value> = state.calls.iter().enumerate().filter_map(empty).collect();
+        let word = finish::write(reason, !state.calls.is_empty());
+        for (key, list) in [("thinking_blocks", blocks), ("annotations", notes), ("tool_calls", missing)] {
+            if !list.is_empty() {
+                self.delta(choice, json!({ key: list }), out);
+            }
+        }
+        self.open(choice, json!(""), out);
+        self.chunk(choice, json!({}), Value::Null, Some(word), out);
+    }
+}
+
+impl Encode for Encoder {
+    fn event(&mut self, event: Event, out: &mut BytesMut) {
+        match event {
+            Event::Start { id, model, created, usage } => {
+                self.id = id.filter(|id| !id.is_empty()).unwrap_or_else(|| std::mem::take(&mut self.id));
+                self.model = model.filter(|model| !model.is_empty()).unwrap_or_else(|| std::mem::take(&mut self.model));
+                self.created = created.unwrap_or(self.created);
+                self.usage = usage;
+            }
+            Event::Text { choice, text } if !text.is_empty() => self.delta(choice, json!({ "content": text }), out),
+            Event::Thinking { choice, text } if !text.is_empty() => {
+                self.choice(choice).thinking.push_str(&text);
+                self.delta(choice, json!({ "reasoning_content": text }), out);
+            }
+            Event::Refusal { choice, text } if !text.is_empty() => self.delta(choice, json!({ "refusal": text }), out),
+            Event::Text { .. } | Event::Thinking { .. } | Event::Refusal { .. } => {}
+            Event::Signature { choice, signature } => {
+                let state = self.choice(choice);
+                let text = std::mem::take(&mut state.thinking);
+                state.blocks.push(thinking_block(&text, &signature));
+            }
+            Event::RedactedThinking { choice, data } => self.choice(choice).blocks.push(redacted_block(&data)),
+            Event::ToolStart { choice, index, id, name } => {
+                self.choice(choice).calls.push(false);
+                let function = json!({"name": name, "arguments": ""});
+                self.delta(choice, json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]}), out);
+            }
+            Event::ToolArguments { choice, index, fragment } if !fragment.is_empty() => {
+                if let Some(has_arguments) = self.choice(choice).calls.get_mut(index as usize) {
+                    *has_arguments = true;
+                }
+                self.delta(choice, json!({"tool_calls": [{"index": index, "function": {"arguments": fragment}}]}), out);
+            }
+            Event::ToolArguments { .. } => {}
+            Event::Citation { choice, citation } => self.choice(choice).citations.push(citation),
+            Event::Logprobs { choice, value } => {
+                self.open(choice, json!(""), out);
+                self.chunk(choice, json!({}), value, None, out);
+            }
+            Event::Finish { choice, reason, .. } => self.finish(choice, reason, out),
+            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Ping => {}
+            Event::Error(error) => put(out, &error::write(&error)),
+            Event::Done => {
+                if self.include_usage
+                    && let Some(usage) = self.usage.take()
+                {
+                    self.write(json!([]), usage::write(&usage), out);
+                }
+                out.put_slice(editor::DONE);
+            }
+        }
+    }
+}
+
+/// Writes one event.
+pub fn put(out: &mut BytesMut, value: &Value) {
+    out.put_slice(b"data: ");
+    // Writing a tree of JSON values to a buffer that grows cannot fail.
+    let _ = serde_json::to_writer(out.writer(), value);
+    out.put_slice(b"\n\n");
+}

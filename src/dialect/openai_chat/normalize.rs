@@ -1,0 +1,337 @@
+//! Brings a vendor's answer to the letter of the format, chunk by chunk or whole. The editor (relay) writes the result, the
+//! reader (translation) reads it, so that what vendors do differently is known in this one place.
+
+use serde_json::{Map, Value, json};
+
+use super::calls::{self, Calls};
+use super::finish::{self, Word};
+use super::{error, message, usage};
+use crate::base::id;
+use crate::chat::ApiError;
+
+type Object = Map<String, Value>;
+
+/// Brings the chunks of one stream to the letter of the format.
+#[derive(Debug)]
+pub struct Normalizer {
+    head: Option<Head>,
+    /// For streams that do not tell.
+    model: String,
+    created: u64,
+    choices: Vec<Choice>,
+    usage: Option<Object>,
+}
+
+/// What every chunk of a stream has in common.
+#[derive(Debug)]
+struct Head {
+    id: Value,
+    created: Value,
+    model: Value,
+    /// `chat.completion.chunk`, or `text_completion` of the legacy endpoint.
+    object: Value,
+}
+
+#[derive(Debug, Default)]
+struct Choice {
+    index: u64,
+    has_role: bool,
+    finished: bool,
+    calls: Calls,
+}
+
+/// What has become of a chunk.
+#[derive(Debug, PartialEq)]
+pub enum Chunk {
+    /// It did not deviate.
+    Same(Object),
+    Changed(Object),
+    /// Nothing of it is for the client; its usage, if any, was kept.
+    Nothing,
+}
+
+impl Normalizer {
+    /// `model` and `created` are for streams that do not tell.
+    pub fn new(model: &str, created: u64) -> Self {
+        Self { head: None, model: model.to_owned(), created, choices: Vec::new(), usage: None }
+    }
+
+    /// Takes the next chunk; an error that the vendor reports in it is an `Err`.
+    pub fn chunk(&mut self, mut chunk: Object) -> Result<Chunk, ApiError> {
+        report(&chunk)?;
+        let mut changed = self.keep_usage(&mut chunk);
+        let Some(Value::Array(raw)) = chunk.get_mut("choices").map(Value::take) else { return Ok(Chunk::Nothing) };
+        let mut kept = Vec::with_capacity(raw.len());
+        for (position, raw) in raw.into_iter().enumerate() {
+            let Value::Object(mut raw) = raw else {
+                changed = true;
+                continue;
+            };
+            let keep = self.choice(&mut raw, position, &mut changed)?;
+            changed |= !keep;
+            if keep {
+                kept.push(Value::Object(raw));
+            }
+        }
+        if kept.is_empty() {
+            return Ok(Chunk::Nothing);
+        }
+        chunk.insert("choices".into(), Value::Array(kept));
+        changed |= self.fix_head(&mut chunk);
+        Ok(if changed { Chunk::Changed(chunk) } else { Chunk::Same(chunk) })
+    }
+
+    /// Whether the answer is whole as far as its choices tell.
+    pub fn finished(&self) -> bool {
+        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finished)
+    }
+
+    /// The latest usage.
+    pub fn usage(&self) -> Option<&Object> {
+        self.usage.as_ref()
+    }
+
+    /// The usage as the last chunk of the stream.
+    pub fn usage_chunk(&mut self) -> Option<Object> {
+        let mut chunk = Object::new();
+        chunk.insert("choices".into(), json!([]));
+        chunk.insert("usage".into(), Value::Object(self.usage.take()?));
+        self.fix_head(&mut chunk);
+        Some(chunk)
+    }
+
+    /// Takes the usage out of a chunk: it goes last, in a chunk of its own. Says whether the chunk was changed by that.
+    fn keep_usage(&mut self, chunk: &mut Object) -> bool {
+        let found = match chunk.get_mut("usage") {
+            Some(slot @ Value::Object(_)) => Some(slot.take()),
+            _ => None,
+        };
+        let changed = found.is_some();
+        let found = found.or_else(|| chunk.get("x_groq").and_then(|own| own.get("usage")).cloned());
+        if let Some(Value::Object(mut found)) = found {
+            usage::normalize(&mut found);
+            self.usage = Some(found);
+        }
+        changed
+    }
+
+    /// Gives a chunk the id, creation time and model of the stream's first one.
+    fn fix_head(&mut self, chunk: &mut Object) -> bool {
+        let head = self.head.get_or_insert_with(|| {
+            let or = |key: &str, good: fn(&Value) -> bool, fallback: Value| chunk.get(key).filter(|v| good(v)).cloned().unwrap_or(fallback);
+            let has_text = |value: &Value| value.as_str().is_some_and(|text| !text.is_empty());
+            Head {
+                id: or("id", has_text, id::random("chatcmpl-", 29).into()),
+                created: or("created", |value| value.as_u64().is_some_and(|at| at > 0), self.created.into()),
+                model: or("model", has_text, self.model.as_str().into()),
+                object: or("object", |value| value == "text_completion", "chat.completion.chunk".into()),
+            }
+        });
+        let mut changed = false;
+        for (key, value) in [("id", &head.id), ("object", &head.object), ("created", &head.created), ("model", &head.model)] {
+            if chunk.get(key) != Some(value) {
+                chunk.insert(key.into(), value.clone());
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Repairs one choice of a chunk; `false` when there is nothing of it to send.
+    fn choice(&mut self, raw: &mut Object, position: usize, changed: &mut bool) -> Result<bool, ApiError> {
+        let index = raw.get("index").and_then(Value::as_u64).unwrap_or_else(|| {
+            *changed = true;
+            raw.insert("index".into(), position.into());
+            position as u64
+        });
+        let at = self.choices.iter().position(|choice| choice.index == index).unwrap_or_else(|| {
+            self.choices.push(Choice { index, ..Choice::default() });
+            self.choices.len() - 1
+        });
+        let Some(choice) = self.choices.get_mut(at) else { return Ok(false) };
+        let finish = finish_word(raw, changed)?;
+        if !raw.contains_key("text") {
+            if !has_delta(raw, finish.is_some(), changed) {
+                return Ok(false);
+            }
+            let Some(Value::Object(delta)) = raw.get_mut("delta") else { return Ok(false) };
+            *changed |= message::normalize(delta);
+            choice.delta(delta, finish.is_some(), changed);
+            if choice.finished && !message::says_something(delta) {
+                return Ok(false);
+            }
+        }
+        if let Some(word) = finish {
+            if choice.finished {
+                raw.insert("finish_reason".into(), Value::Null);
+                *changed = true;
+            } else if word == "stop" && !choice.calls.is_empty() {
+                raw.insert("finish_reason".into(), "tool_calls".into());
+                *changed = true;
+            }
+            choice.finished = true;
+        }
+        Ok(true)
+    }
+}
+
+impl Choice {
+    /// Lets the role through once, at the start, and numbers the tool calls.
+    fn delta(&mut self, delta: &mut Object, finishes: bool, changed: &mut bool) {
+        if self.has_role {
+            *changed |= delta.shift_remove("role").is_some();
+        } else {
+            self.has_role = true;
+            if delta.get("role").is_none_or(|role| role != "assistant") {
+                delta.insert("role".into(), "assistant".into());
+                *changed = true;
+            }
+        }
+        if let Some(Value::Array(calls)) = delta.get_mut("tool_calls") {
+            let had = !calls.is_empty();
+            *changed |= self.calls.normalize(calls);
+            if had && calls.is_empty() {
+                delta.shift_remove("tool_calls");
+            }
+        }
+        if finishes {
+            let missing = self.calls.close();
+            if !missing.is_empty() {
+                *changed = true;
+                match delta.get_mut("tool_calls") {
+                    Some(Value::Array(calls)) => calls.extend(missing),
+                    _ => {
+                        delta.insert("tool_calls".into(), Value::Array(missing));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Brings a whole answer to the letter of the format. Says whether anything had to change.
+pub fn whole(body: &mut Object, model: &str, created: u64) -> Result<bool, ApiError> {
+    report(body)?;
+    let mut changed = false;
+    if let Some(Value::Array(choices)) = body.get_mut("choices") {
+        for (position, raw) in choices.iter_mut().enumerate() {
+            if let Value::Object(raw) = raw {
+                whole_choice(raw, position, &mut changed)?;
+            }
+        }
+        for (key, fallback) in
+            [("id", Value::from("")), ("object", "chat.completion".into()), ("created", created.into()), ("model", model.into())]
+        {
+            let missing = body.get(key).is_none_or(|value| value.is_null() || value == "");
+            if missing {
+                let fallback = if key == "id" { id::random("chatcmpl-", 29).into() } else { fallback };
+                body.insert(key.into(), fallback);
+                changed = true;
+            }
+        }
+    }
+    if let Some(Value::Object(usage)) = body.get_mut("usage") {
+        changed |= usage::normalize(usage);
+    }
+    Ok(changed)
+}
+
+fn whole_choice(raw: &mut Object, position: usize, changed: &mut bool) -> Result<(), ApiError> {
+    if !raw.get("index").is_some_and(Value::is_u64) {
+        raw.insert("index".into(), position.into());
+        *changed = true;
+    }
+    let mut finish = finish_word(raw, changed)?;
+    let mut has_calls = false;
+    if let Some(Value::Object(answer)) = raw.get_mut("message") {
+        *changed |= message::normalize(answer);
+        if answer.get("role").is_none_or(|role| role != "assistant") {
+            answer.insert("role".into(), "assistant".into());
+            *changed = true;
+        }
+        if !answer.contains_key("content") {
+            answer.insert("content".into(), Value::Null);
+            *changed = true;
+        }
+        if let Some(Value::Array(calls)) = answer.get_mut("tool_calls") {
+            has_calls = !calls.is_empty();
+            calls.iter_mut().for_each(|call| whole_call(call, changed));
+        }
+    }
+    if finish.as_deref() == Some("stop") && has_calls || finish.is_none() {
+        finish = Some(if has_calls { "tool_calls" } else { "stop" }.to_owned());
+        raw.insert("finish_reason".into(), finish.into());
+        *changed = true;
+    }
+    Ok(())
+}
+
+fn whole_call(call: &mut Value, changed: &mut bool) {
+    let Value::Object(call) = call else { return };
+    if call.get("id").and_then(Value::as_str).is_none_or(|id| id.is_empty() || id == "null") {
+        call.insert("id".into(), id::random("call_", 24).into());
+        *changed = true;
+    }
+    if call.get("custom").and_then(|custom| custom.get("name")).is_some_and(|name| name == "") {
+        call.shift_remove("custom");
+        *changed = true;
+    }
+    if !call.get("type").is_some_and(Value::is_string) {
+        call.insert("type".into(), "function".into());
+        *changed = true;
+    }
+    if calls::arguments(call, changed).is_empty()
+        && let Some(Value::Object(function)) = call.get_mut("function")
+    {
+        function.insert("arguments".into(), "{}".into());
+        *changed = true;
+    }
+}
+
+/// The error that a vendor reports inside a chunk or a whole answer.
+fn report(body: &Object) -> Result<(), ApiError> {
+    let told = |value: Option<&Value>| match value {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::String(text)) => !text.is_empty(),
+        Some(_) => true,
+    };
+    if told(body.get("error")) {
+        return Err(error::in_band(&Value::Object(body.clone())));
+    }
+    if let Some(own) = body.get("x_groq").and_then(|own| own.get("error")).filter(|own| told(Some(own))) {
+        return Err(error::in_band(&json!({ "error": own })));
+    }
+    let is_flat = body.get("object").is_some_and(|object| object == "error") || body.contains_key("code") && body.contains_key("message");
+    if is_flat && !body.contains_key("choices") {
+        return Err(error::in_band(&Value::Object(body.clone())));
+    }
+    Ok(())
+}
+
+/// The finish word of a choice, in OpenAI's words.
+fn finish_word(raw: &mut Object, changed: &mut bool) -> Result<Option<String>, ApiError> {
+    let Some(Value::String(said)) = raw.get("finish_reason") else { return Ok(None) };
+    let word = match finish::word(said) {
+        Word::Standard => return Ok(Some(said.clone())),
+        Word::Means(word) => Some(word),
+        Word::NotYet => None,
+        Word::Failed => return Err(finish::failure(said)),
+    };
+    raw.insert("finish_reason".into(), word.into());
+    *changed = true;
+    Ok(word.map(str::to_owned))
+}
+
+/// Sees to it that the choice has a `delta`; `false` for a choice that only annotates (Azure's asynchronous filter).
+fn has_delta(raw: &mut Object, finishes: bool, changed: &mut bool) -> bool {
+    if raw.get("delta").is_some_and(Value::is_object) {
+        return true;
+    }
+    let message = raw.shift_remove("message").filter(Value::is_object);
+    if message.is_none() && !finishes {
+        return false;
+    }
+    raw.insert("delta".into(), message.unwrap_or_else(|| json!({})));
+    *changed = true;
+    true
+}
