@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config, LogFormat, Source};
 use crate::proxy::{AccessLog, Drain, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
@@ -23,8 +23,8 @@ use crate::{admin, simulate, vendor};
 const PARTING: Duration = Duration::from_millis(500);
 
 /// Runs the sidecar until it is told to stop.
-pub fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
-    let load = loader(path);
+pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
+    let load = loader(Source::find(given, &env));
     let config = load().map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
     start_log(&config.log);
     for warning in &config.warnings {
@@ -62,26 +62,20 @@ pub fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads FILE, or makes a configuration of the vendor keys in the environment.
-fn loader(path: Option<PathBuf>) -> Load {
+/// Reads the configuration anew each time it is called.
+fn loader(source: Source) -> Load {
     let facts = vendor::facts();
     Box::new(move || {
-        let env = |name: &str| std::env::var(name).ok();
-        let Some(path) = &path else {
-            let none = || LoadFailure { errors: vec![NO_CONFIG.to_owned()], files: Vec::new(), hash: String::new() };
-            return config::from_environment(&facts, &env).ok_or_else(none);
-        };
-        config::load(path, &facts, &env).map_err(|failed| {
+        source.load(&facts, &env).map_err(|failed| {
             let errors = failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error);
             LoadFailure { errors: errors.map(ToString::to_string).collect(), files: failed.files, hash: failed.hash }
         })
     })
 }
 
-const NO_CONFIG: &str = "there is no configuration file and no vendor key in the environment.\n\
-Set a key (for example OPENAI_API_KEY or ANTHROPIC_API_KEY) and start again, or write a config.yaml:\n\n\
-  providers:\n    openai: {type: openai, api_key: \"${OPENAI_API_KEY}\"}\n\n\
-`llm-sidecar simulate` serves a vendor that needs no key.";
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 fn bind(addresses: &[std::net::SocketAddr], name: &'static str) -> anyhow::Result<Vec<TcpListener>> {
     addresses
@@ -201,7 +195,9 @@ pub fn simulate(options: simulate::Options) -> anyhow::Result<()> {
         .with_context(|| format!("the simulator cannot listen on {address}; is something else using it?"))
 }
 
-/// Checks FILE and tells every problem. `Ok` when it is valid.
-pub fn check(path: &std::path::Path) -> Result<Config, Vec<config::Diagnostic>> {
-    config::load(path, &vendor::facts(), &|name| std::env::var(name).ok()).map_err(|failed| failed.diagnostics)
+/// Checks the configuration. The path is where it was found.
+pub fn check(given: Option<PathBuf>) -> (Option<PathBuf>, Result<Config, config::LoadError>) {
+    let source = Source::find(given, &env);
+    let checked = source.load(&vendor::facts(), &env);
+    (source.path, checked)
 }
