@@ -79,9 +79,6 @@ impl Decoder {
             if let Some(Value::Object(delta)) = raw.get("delta") {
                 read_delta(choice, delta, out);
             }
-            if let Some(text) = raw.get("text").and_then(Value::as_str).filter(|text| !text.is_empty()) {
-                out.push(Event::Text { choice, text: text.to_owned() });
-            }
             if let Some(value @ Value::Object(_)) = raw.get("logprobs") {
                 out.push(Event::Logprobs { choice, value: value.clone() });
             }

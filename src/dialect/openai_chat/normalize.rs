@@ -150,7 +150,8 @@ impl Normalizer {
         });
         let Some(choice) = self.choices.get_mut(at) else { return Ok(false) };
         let finish = finish_word(raw, changed)?;
-        if !raw.contains_key("text") {
+        // The legacy endpoint has text instead of a delta; Together sends both.
+        if !raw.contains_key("text") || raw.contains_key("delta") {
             if !has_delta(raw, finish.is_some(), changed) {
                 return Ok(false);
             }
@@ -243,6 +244,11 @@ fn whole_choice(raw: &mut Object, position: usize, changed: &mut bool) -> Result
     }
     let mut finish = finish_word(raw, changed)?;
     let mut has_calls = false;
+    if finish.is_some() && !raw.contains_key("message") && !raw.contains_key("text") {
+        // Azure leaves out a message that its filter held back.
+        raw.insert("message".into(), json!({"role": "assistant", "content": null, "refusal": null}));
+        *changed = true;
+    }
     if let Some(Value::Object(answer)) = raw.get_mut("message") {
         *changed |= message::normalize(answer);
         if answer.get("role").is_none_or(|role| role != "assistant") {
