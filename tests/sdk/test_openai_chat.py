@@ -64,7 +64,7 @@ def test_cached_tokens_are_part_of_the_prompt(client: openai.OpenAI, either: str
     cached = client.chat.completions.create(model=either, messages=user("A long prompt. " * 40, cached_tokens=32)).usage
     assert plain and cached and cached.prompt_tokens_details
     assert cached.prompt_tokens_details.cached_tokens == 32
-    assert abs(cached.prompt_tokens - plain.prompt_tokens) <= 2
+    assert abs(cached.prompt_tokens - plain.prompt_tokens) < 16  # the directive itself is a few tokens
 
 
 def test_the_stream_helper_accumulates(client: openai.OpenAI, model: str) -> None:
