@@ -105,6 +105,3 @@ impl Dialect for AnthropicMessages {
         Box::new(tap::Watch::default())
     }
 }
-pub fn estimate_tokens(_b: &[u8]) -> u64 {
-    unreachable!()
-}

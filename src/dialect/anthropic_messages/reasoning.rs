@@ -51,7 +51,9 @@ pub(super) fn plan(reasoning: Option<&Reasoning>, rules: &Rules, max_tokens: u64
             }
             Plan::default()
         }
-        Thinking::Manual => {
+        // Version 4.6 still takes a budget, which says more than an effort.
+        Thinking::Adaptive if !matches!(reasoning, Reasoning::Budget(_)) => adaptive(reasoning, rules.thinking),
+        Thinking::Manual | Thinking::Adaptive => {
             let Some(wanted) = budget(reasoning) else { return Plan::default() };
             match fit(wanted, max_tokens) {
                 Some(budget_tokens) => Plan { thinking: Some(ThinkingParam::Enabled { budget_tokens }), effort: None },
@@ -61,7 +63,7 @@ pub(super) fn plan(reasoning: Option<&Reasoning>, rules: &Rules, max_tokens: u64
                 }
             }
         }
-        Thinking::Adaptive | Thinking::AdaptiveOnly | Thinking::Always => adaptive(reasoning, rules.thinking),
+        Thinking::AdaptiveOnly | Thinking::Always => adaptive(reasoning, rules.thinking),
     }
 }
 
@@ -140,6 +142,8 @@ mod tests {
         let effort = |model, reasoning| planned(model, reasoning, 10_000).0;
         let on = |display, effort| Plan { thinking: Some(ThinkingParam::Adaptive { display }), effort: Some(effort) };
         assert_eq!(effort("claude-sonnet-4-6", Reasoning::Effort(Effort::XHigh)), on(None, "high"));
+        let budget = Some(ThinkingParam::Enabled { budget_tokens: 3000 });
+        assert_eq!(effort("claude-sonnet-4-6", Reasoning::Budget(3000)), Plan { thinking: budget, effort: None });
         assert_eq!(effort("claude-opus-4-7", Reasoning::Effort(Effort::XHigh)), on(Some("summarized"), "xhigh"));
         assert_eq!(effort("claude-opus-4-7", Reasoning::Effort(Effort::Minimal)), on(Some("summarized"), "low"));
         assert_eq!(effort("claude-opus-4-7", Reasoning::Budget(4000)), on(Some("summarized"), "medium"));

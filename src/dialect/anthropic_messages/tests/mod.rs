@@ -1,5 +1,6 @@
 //! Tests of the dialect as a whole: requests read and written, streams decoded and encoded.
 
+mod property;
 mod read;
 mod stream;
 mod write;

@@ -9,7 +9,7 @@ use crate::dialect::anthropic_messages::AnthropicMessages;
 use crate::dialect::anthropic_messages::signature::UNSIGNED;
 
 /// Feeds pieces through the framing into a decoder.
-fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
+pub(super) fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
     let (mut decoder, mut splitter, mut held, mut out) = (AnthropicMessages.decoder(), sse::Splitter::default(), Vec::new(), Vec::new());
     for piece in pieces {
         let mut rest = *piece;
@@ -29,7 +29,7 @@ fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
     (out, end)
 }
 
-fn encode(events: Vec<Event>) -> Vec<u8> {
+pub(super) fn encode(events: Vec<Event>) -> Vec<u8> {
     let (mut encoder, mut out) = (AnthropicMessages.encoder(&reply()), BytesMut::new());
     for event in events {
         encoder.event(event, &mut out);
