@@ -24,6 +24,8 @@ const TLS_LIMIT: Duration = Duration::from_secs(5);
 /// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
 const MAX_HEAD: usize = 70 << 10;
 const MAX_HEADERS: usize = 100;
+/// What a connection may hold of an answer that its client does not read. It has to have room for a head.
+const MAX_BUFFER: usize = 96 << 10;
 const MAX_STREAMS: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -68,6 +70,7 @@ where
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     loop {

@@ -16,7 +16,9 @@ use super::error::{SendError, SendErrorKind};
 use super::stream::Stream;
 
 /// The largest answer head that is read, in bytes.
-const MAX_HEAD: usize = 64 << 10;
+const MAX_HEAD: usize = 32 << 10;
+/// What a connection may hold of an answer whose client does not read. It has to have room for a head.
+const MAX_BUFFER: usize = 48 << 10;
 
 pub(super) struct Http1 {
     sender: SendRequest<RequestBody>,
@@ -33,8 +35,9 @@ pub(super) struct Unanswered {
 
 impl Http1 {
     pub(super) async fn new(stream: Stream) -> Result<Self, SendError> {
-        let (sender, connection) =
-            Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await.map_err(|e| SendError::from_hyper(&e))?;
+        let mut builder = Builder::new();
+        builder.max_header_size(MAX_HEAD).max_buf_size(MAX_BUFFER);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|e| SendError::from_hyper(&e))?;
         Ok(Self { sender, connection: Box::pin(connection), idle_since: Instant::now() })
     }
 
