@@ -21,7 +21,8 @@ use crate::config;
 use crate::proxy::{self, ClientConnection, Worker};
 
 const TLS_LIMIT: Duration = Duration::from_secs(5);
-const MAX_HEAD: usize = 64 << 10;
+/// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
+const MAX_HEAD: usize = 70 << 10;
 const MAX_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
