@@ -56,7 +56,12 @@ impl Watcher {
 
 impl Tap for Watcher {
     fn event(&mut self, raw: &[u8], seen: &mut Seen) -> Verdict {
-        if self.template.fits(raw) { Verdict::Pass } else { self.judge(raw, seen) }
+        if self.template.fits(raw) {
+            // Only a frame with content was learnt.
+            seen.content = true;
+            return Verdict::Pass;
+        }
+        self.judge(raw, seen)
     }
 
     fn end(&mut self, seen: &mut Seen) -> Result<Vec<u8>, ApiError> {
