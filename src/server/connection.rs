@@ -23,9 +23,9 @@ use crate::proxy::{self, ClientConnection, Worker};
 const TLS_LIMIT: Duration = Duration::from_secs(5);
 /// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
 const MAX_HEAD: usize = 70 << 10;
-const MAX_HEADERS: usize = 100;
-/// What a connection may hold of an answer that its client does not read. It has to have room for a head.
+/// The most that is buffered of a request, and of an answer that its client is slow to read. It has to hold a head.
 const MAX_BUFFER: usize = 96 << 10;
+const MAX_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 

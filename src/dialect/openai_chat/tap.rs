@@ -57,7 +57,7 @@ impl Watcher {
 impl Tap for Watcher {
     fn event(&mut self, raw: &[u8], seen: &mut Seen) -> Verdict {
         if self.template.fits(raw) {
-            // Only chunks with content are learnt.
+            // Only a frame with content was learnt.
             seen.content = true;
             return Verdict::Pass;
         }

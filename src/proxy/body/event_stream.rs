@@ -251,9 +251,20 @@ impl EventStream {
             if self.held.len() + rest.len() > self.max_event {
                 return Err(event_too_large(self.max_event));
             }
-            self.held.extend_from_slice(rest);
+            self.hold(rest);
         }
         Ok(())
+    }
+
+    /// Keeps the beginning of an event. The buffer doubles, but never beyond what an event may have.
+    fn hold(&mut self, bytes: &[u8]) {
+        let needed = self.held.len() + bytes.len();
+        if needed > self.held.capacity() {
+            let mut larger = BytesMut::with_capacity(needed.max((needed * 2).min(self.max_event)));
+            larger.extend_from_slice(&self.held);
+            self.held = larger;
+        }
+        self.held.extend_from_slice(bytes);
     }
 
     /// Lets `chunk[from..to]` out as it is.
@@ -331,6 +342,7 @@ impl EventStream {
     /// Tells the client in the stream that it broke, and ends it uncleanly.
     fn fail(&mut self, error: &ApiError) {
         self.flush_buffer();
+        self.held = BytesMut::new();
         let mut event = BytesMut::new();
         self.client.write_error_event(error, &mut event);
         self.out.push_back(event.freeze());
