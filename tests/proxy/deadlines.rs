@@ -80,6 +80,27 @@ async fn r43_a_stream_of_pings_ends() {
 }
 
 #[tokio::test]
+async fn content_keeps_a_slow_stream_alive() {
+    for kind in ["openai_compatible", "anthropic"] {
+        let upstream = Upstream::start().await;
+        let path = if kind == "anthropic" { "" } else { "/v1" };
+        let yaml = format!(
+            "providers: {{vendor: {{type: {kind}, base_url: \"http://{}{path}\", api_key: k, models: [m], timeout: {{idle: 500ms}}}}}}",
+            upstream.address
+        );
+        let sidecar = Sidecar::start(&yaml).await;
+        let texts = ["word "; 40];
+        let stream = if kind == "anthropic" { chat::messages_stream(&texts) } else { chat::stream(&texts) };
+        let paced =
+            stream.split_inclusive("\n\n").fold(Script::sse(), |script, event| script.chunk(event).pause(Duration::from_millis(40)));
+        upstream.script(paced.end());
+        let answer = sidecar.chat(&chat::request(true)).await;
+        answer.assert_whole();
+        assert_eq!(answer.streamed_text(), texts.concat(), "{kind}");
+    }
+}
+
+#[tokio::test]
 async fn a_quiet_stream_is_kept_alive_with_what_sdks_ignore() {
     let (upstream, sidecar) = start("{connect: 1s, first_token: 5s, idle: 10s, total: 20s}", "server: {heartbeat: 50ms}").await;
     let gate = Gate::default();

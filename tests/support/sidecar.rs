@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::client::{Answer, Client};
-use super::upstream::Upstream;
-use super::within;
+use super::upstream::{Script, Upstream};
+use super::{chat, within};
 
 /// A running sidecar. It is killed when dropped.
 pub struct Sidecar {
@@ -59,6 +59,8 @@ impl Sidecar {
             .arg(directory.path().join("config.yaml"))
             .current_dir(directory.path())
             .env_clear()
+            // Freed memory goes back at once, so that what is measured is in use.
+            .env("MIMALLOC_PURGE_DELAY", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -219,6 +221,14 @@ impl Sidecar {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    /// Serves a few requests on either worker, after which memory no longer grows for being new.
+    pub async fn warm_up(&self, upstream: &Upstream) {
+        for _ in 0..16 {
+            upstream.script(Script::sse().chunk(chat::stream(&["hello"])).end());
+            self.chat(&chat::request(true)).await;
+        }
     }
 
     /// Processor time used so far.
