@@ -70,12 +70,13 @@ impl Sidecar {
         collect(child.stderr.take().unwrap(), sender);
         let (data, admin) = within("the sidecar to listen", async {
             loop {
-                let (data, admin) = (address(&lines.borrow(), "data"), address(&lines.borrow(), "admin"));
-                if let (Some(data), Some(admin)) = (data, admin) {
+                // One look at a time: a second one while the first is held would wait for ever if a line came in between.
+                let seen = lines.borrow_and_update().clone();
+                if let (Some(data), Some(admin)) = (address(&seen, "data"), address(&seen, "admin")) {
                     return (data, admin);
                 }
                 if lines.changed().await.is_err() {
-                    panic!("the sidecar ended at its start: {:#?}", *lines.borrow());
+                    panic!("the sidecar ended at its start: {seen:#?}");
                 }
             }
         })
