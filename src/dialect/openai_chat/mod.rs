@@ -24,6 +24,8 @@ mod said;
 mod scan;
 mod tap;
 mod template;
+#[cfg(test)]
+mod tests;
 mod usage;
 mod view;
 mod whole;
