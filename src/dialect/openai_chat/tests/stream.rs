@@ -196,7 +196,7 @@ fn choices_are_kept_apart() {
     for (index, word, count) in [(0, "length", 3), (1, "content_filter", 4)] {
         let roles = of(index).filter(|chunk| chunk["choices"][0]["delta"].get("role").is_some()).count();
         assert_eq!((roles, of(index).count()), (1, count));
-        assert_eq!(of(index).last().unwrap()["choices"][0]["finish_reason"], word);
+        assert_eq!(of(index).next_back().unwrap()["choices"][0]["finish_reason"], word);
     }
 }
 
