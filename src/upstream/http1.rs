@@ -16,7 +16,10 @@ use super::error::{SendError, SendErrorKind};
 use super::stream::Stream;
 
 /// The largest answer head that is read, in bytes.
-const MAX_HEAD: usize = 64 << 10;
+const MAX_HEAD: usize = 48 << 10;
+
+/// The most that is read ahead of an answer, so that a client that does not read holds the upstream back.
+const MAX_BUFFER: usize = 64 << 10;
 
 pub(super) struct Http1 {
     sender: SendRequest<RequestBody>,

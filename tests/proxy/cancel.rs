@@ -64,7 +64,7 @@ async fn cancelled(kind: &str, stage: Stage, leave: Leave) {
         assert!(closed.at - left < SOON, "{kind}, {stage:?}, {leave:?}: {:?}", closed.at - left);
     }
     sidecar.wait_idle().await;
-    sidecar.wait_metric("llm_upstream_attempts_total{class=\"client_cancel\"", ROUNDS as f64).await;
+    sidecar.wait_metric("llm_upstream_attempts_total{class=\"client_cancel\"}", ROUNDS as f64).await;
     sidecar.wait_log("a cancelled request's line", |line| line["message"] == "request" && line["outcome"] == "cancelled").await;
 }
 

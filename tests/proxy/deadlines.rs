@@ -40,7 +40,7 @@ async fn row_70_no_first_byte_is_a_504() {
 
 #[tokio::test]
 async fn row_71_the_total_time_ends_a_stream_that_goes_on_and_on() {
-    let (upstream, sidecar) = start("{connect: 1s, first_token: 1s, idle: 1s, total: 400ms}", "").await;
+    let (upstream, sidecar) = start("{connect: 400ms, first_token: 400ms, idle: 400ms, total: 400ms}", "").await;
     let words = (0..1000).fold(begun(), |script, _| script.data(chat::text("more")).pause(Duration::from_millis(20)));
     upstream.script(words);
     let started = Instant::now();

@@ -148,8 +148,8 @@ async fn rows_81_and_82_the_cut_has_its_name() {
         upstream.script(script);
         let answer = sidecar.chat(&chat::request(true)).await;
         if code.is_empty() {
-            // The finish reason has gone out, the marker has not: still not whole.
-            assert_not_whole(&answer, "no marker");
+            // Some vendors never send the marker: an answer all of whose choices have finished is whole.
+            answer.assert_whole();
             continue;
         }
         assert_eq!(answer.streamed_text(), "hello");

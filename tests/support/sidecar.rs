@@ -159,10 +159,15 @@ impl Sidecar {
         client.answer().await
     }
 
-    /// The sum of a metric's samples whose name and labels begin with `sample`.
+    /// The sum of a metric's samples that have these labels: `name`, or `name{label="value",...}`.
     pub async fn metric(&self, sample: &str) -> f64 {
         let text = Client::connect(self.admin).await.get("/metrics").await.text();
-        let lines = text.lines().filter(|line| line.strip_prefix(sample).is_some_and(|rest| rest.starts_with(['{', ' ', ',', '}'])));
+        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+        let labels: Vec<&str> = labels.trim_end_matches('}').split(',').collect();
+        let lines = text.lines().filter(|line| {
+            let named = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+            named && labels.iter().all(|label| line.contains(label))
+        });
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
@@ -209,10 +214,10 @@ impl Sidecar {
         .await
     }
 
-    /// Resident memory in KiB.
+    /// Resident memory in KiB, without the pages of the binary.
     pub fn memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
     }
 

@@ -63,6 +63,8 @@ impl Tap for Watcher {
     fn event(&mut self, raw: &[u8], seen: &mut Seen) -> Verdict {
         if self.template.fits(raw) {
             self.misses = 0;
+            // Only a frame with content was learnt.
+            seen.content = true;
             return Verdict::Pass;
         }
         self.judge(raw, seen)
