@@ -67,6 +67,9 @@ async fn r07_clients_that_do_not_read_hold_the_vendor_back() {
     const READERS: usize = 20;
     let upstream = Upstream::start().await;
     let sidecar = Sidecar::before(&upstream, "server: {write_timeout: 2s}").await;
+    // Code that runs for the first time takes memory once, too.
+    upstream.script(Script::sse().chunk(chat::stream(&["hello"])).end());
+    sidecar.chat(&chat::request(true)).await.assert_whole();
     upstream.always(Script::sse().data(chat::role()).endless(format!("data: {}\n\n", chat::text(&"x".repeat(4 << 10)))));
     sidecar.warm_up(&upstream).await;
     let before = sidecar.memory();

@@ -56,8 +56,8 @@ enum State {
     /// The last event is out; the upstream's end is awaited.
     Lingering,
     Ended,
-    /// The error event is out (or about to be).
-    Failed(Pin<Box<Sleep>>),
+    /// The error event is out (or about to be). The timer begins when it has been taken.
+    Failed(Option<Pin<Box<Sleep>>>),
 }
 
 impl EventStream {
@@ -135,6 +135,7 @@ impl EventStream {
             match &mut self.state {
                 State::Ended => return Poll::Ready(None),
                 State::Failed(parting) => {
+                    let parting = parting.get_or_insert_with(|| Box::pin(tokio::time::sleep(PARTING)));
                     ready!(parting.as_mut().poll(cx));
                     return Poll::Ready(Some(Err(Aborted)));
                 }
@@ -346,7 +347,7 @@ impl EventStream {
         let mut event = BytesMut::new();
         self.client.write_error_event(error, &mut event);
         self.out.push_back(event.freeze());
-        self.state = State::Failed(Box::pin(tokio::time::sleep(PARTING)));
+        self.state = State::Failed(None);
         self.record_failure(error);
     }
 
