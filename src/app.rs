@@ -11,10 +11,10 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{self, Config, LogFormat};
+use crate::config::{self, Config, LogFormat, Source};
 use crate::proxy::{AccessLog, Drain, Worker};
-use crate::runtime::watch::Watcher;
-use crate::runtime::{Load, Runtime};
+use crate::runtime::watch::Watch;
+use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
 use crate::upstream::Pool;
 use crate::{admin, simulate, vendor};
@@ -23,9 +23,9 @@ use crate::{admin, simulate, vendor};
 const PARTING: Duration = Duration::from_millis(500);
 
 /// Runs the sidecar until it is told to stop.
-pub fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
-    let load = loader(path);
-    let config = load().map_err(|(errors, _)| anyhow::anyhow!("the configuration is not valid\n{}", errors.join("\n")))?;
+pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
+    let load = loader(Source::find(given, &env));
+    let config = load().map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
     start_log(&config.log);
     for warning in &config.warnings {
         tracing::warn!(warning, "configuration");
@@ -62,24 +62,20 @@ pub fn serve(path: Option<PathBuf>) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Reads FILE, or makes a configuration of the vendor keys in the environment.
-fn loader(path: Option<PathBuf>) -> Load {
+/// Reads the configuration anew each time it is called.
+fn loader(source: Source) -> Load {
     let facts = vendor::facts();
     Box::new(move || {
-        let env = |name: &str| std::env::var(name).ok();
-        let Some(path) = &path else {
-            return config::from_environment(&facts, &env).ok_or_else(|| (vec![NO_CONFIG.to_owned()], Vec::new()));
-        };
-        config::load(path, &facts, &env).map_err(|failed| {
-            (failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error).map(ToString::to_string).collect(), failed.files)
+        source.load(&facts, &env).map_err(|failed| {
+            let errors = failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error);
+            LoadFailure { errors: errors.map(ToString::to_string).collect(), files: failed.files, hash: failed.hash }
         })
     })
 }
 
-const NO_CONFIG: &str = "there is no configuration file and no vendor key in the environment.\n\
-Set a key (for example OPENAI_API_KEY or ANTHROPIC_API_KEY) and start again, or write a config.yaml:\n\n\
-  providers:\n    openai: {type: openai, api_key: \"${OPENAI_API_KEY}\"}\n\n\
-`llm-sidecar simulate` serves a vendor that needs no key.";
+fn env(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
 
 fn bind(addresses: &[std::net::SocketAddr], name: &'static str) -> anyhow::Result<Vec<TcpListener>> {
     addresses
@@ -117,11 +113,9 @@ struct Control {
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
     let Control { runtime, drain, phase, admin: listeners, threads } = control;
-    let (mut watcher, mut changes) = Watcher::start(runtime.status().files);
-    let (moved, mut files) = tokio::sync::mpsc::unbounded_channel();
-    let reloaded = Box::new(move |status: &crate::runtime::ReloadStatus| {
-        let _ = moved.send(status.files.clone());
-    });
+    let status = runtime.status();
+    let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
+    let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
     let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), reloaded });
     for listener in listeners {
         let admin = Arc::clone(&admin);
@@ -140,7 +134,6 @@ async fn control(control: Control) -> anyhow::Result<()> {
             _ = interrupt.recv() => break,
             _ = hangup.recv() => { admin.reload().await; }
             Some(()) = changes.recv() => { admin.reload().await; }
-            Some(files) = files.recv() => watcher.set_files(files),
         }
     }
     tracing::info!("stopping");
@@ -202,7 +195,9 @@ pub fn simulate(options: simulate::Options) -> anyhow::Result<()> {
         .with_context(|| format!("the simulator cannot listen on {address}; is something else using it?"))
 }
 
-/// Checks FILE and tells every problem. `Ok` when it is valid.
-pub fn check(path: &std::path::Path) -> Result<Config, Vec<config::Diagnostic>> {
-    config::load(path, &vendor::facts(), &|name| std::env::var(name).ok()).map_err(|failed| failed.diagnostics)
+/// Checks the configuration. The path is where it was found.
+pub fn check(given: Option<PathBuf>) -> (Option<PathBuf>, Result<Config, config::LoadError>) {
+    let source = Source::find(given, &env);
+    let checked = source.load(&vendor::facts(), &env);
+    (source.path, checked)
 }

@@ -57,22 +57,15 @@ enum Command {
 
 #[derive(Args)]
 struct ConfigFile {
-    /// The YAML file.
-    #[arg(long, short, value_name = "FILE", env = "LLM_SIDECAR_CONFIG")]
+    /// The YAML file; else $LLM_SIDECAR_CONFIG, else ./config.yaml.
+    #[arg(long, short, value_name = "FILE")]
     config: Option<PathBuf>,
-}
-
-impl ConfigFile {
-    /// The named file, or `config.yaml` if there is one.
-    fn path(self) -> Option<PathBuf> {
-        self.config.or_else(|| Some(PathBuf::from("config.yaml")).filter(|path| path.exists()))
-    }
 }
 
 /// Runs a command.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
-        Command::Serve(file) => finish(app::serve(file.path())),
+        Command::Serve(file) => finish(app::serve(file.config)),
         Command::Check(file) => check(file),
         Command::Schema => {
             println!("{:#}", config::schema());
@@ -94,22 +87,18 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
 }
 
 fn check(file: ConfigFile) -> ExitCode {
-    let Some(path) = file.path() else {
-        eprintln!("error: no file to check; name one with --config FILE");
-        return ExitCode::FAILURE;
-    };
-    match app::check(&path) {
+    let (path, checked) = app::check(file.config);
+    match checked {
         Ok(config) => {
             for warning in &config.warnings {
-                println!("warning: {warning}");
+                println!("{warning}");
             }
-            println!("{}: valid; {} providers, {} model aliases", path.display(), config.providers.len(), config.models.len());
+            let place = path.map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
+            println!("{place}: valid; {} providers, {} model aliases", config.providers.len(), config.models.len());
             ExitCode::SUCCESS
         }
-        Err(diagnostics) => {
-            for diagnostic in &diagnostics {
-                eprintln!("{diagnostic}");
-            }
+        Err(failed) => {
+            eprintln!("{failed}");
             ExitCode::FAILURE
         }
     }

@@ -122,7 +122,16 @@ async fn a_rotated_secret_file_is_used_without_a_restart() {
 async fn a_stream_under_way_finishes_on_its_own_configuration() {
     let upstream = Upstream::start().await;
     let gate = Gate::default();
-    upstream.script(Script::sse().data(chat::role()).data(chat::text("begun")).gate(&gate).data(chat::text(" ended")).data(chat::finish()).data("[DONE]").end());
+    upstream.script(
+        Script::sse()
+            .data(chat::role())
+            .data(chat::text("begun"))
+            .gate(&gate)
+            .data(chat::text(" ended"))
+            .data(chat::finish())
+            .data("[DONE]")
+            .end(),
+    );
     let sidecar = Sidecar::start(&config(&upstream, "first")).await;
     let mut client = sidecar.connect().await;
     let mut request = chat::request(true);

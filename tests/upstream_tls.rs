@@ -49,8 +49,7 @@ impl Vendor {
             requests: Arc::default(),
             http2: Arc::default(),
         };
-        let (connections, requests, http2) =
-            (Arc::clone(&vendor.connections), Arc::clone(&vendor.requests), Arc::clone(&vendor.http2));
+        let (connections, requests, http2) = (Arc::clone(&vendor.connections), Arc::clone(&vendor.requests), Arc::clone(&vendor.http2));
         std::thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async move {
                 let listener = tokio::net::TcpListener::from_std(listener).unwrap();

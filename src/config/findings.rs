@@ -12,7 +12,7 @@ const SHOWN: usize = 100;
 
 /// A file that was read, as text.
 #[derive(Debug)]
-pub struct Source {
+pub struct SourceText {
     pub path: PathBuf,
     pub text: String,
 }
@@ -29,20 +29,26 @@ struct Finding {
 #[derive(Debug, Default)]
 pub struct Findings {
     list: Vec<Finding>,
-    more: usize,
+    errors: usize,
 }
 
 impl Findings {
     fn push(&mut self, finding: Finding) {
-        if self.list.len() < SHOWN || finding.severity == Severity::Warning {
-            self.list.push(finding);
-        } else {
-            self.more += 1;
+        if finding.severity == Severity::Error {
+            self.errors += 1;
+            if self.errors > SHOWN {
+                return;
+            }
         }
+        self.list.push(finding);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
     }
 
     pub fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.errors > 0
     }
 
     /// An error at a place; `at: None` is the main file as a whole.
@@ -59,9 +65,9 @@ impl Findings {
     }
 
     /// In the order of the files and lines. `main` is named where there is no place.
-    pub fn into_diagnostics(mut self, main: PathBuf, sources: &[Source], mask: &Mask) -> Vec<Diagnostic> {
-        if self.more > 0 {
-            let message = format!("{} more errors", self.more);
+    pub fn into_diagnostics(mut self, main: PathBuf, sources: &[SourceText], mask: &Mask) -> Vec<Diagnostic> {
+        if self.errors > SHOWN {
+            let message = format!("{} more errors", self.errors - SHOWN);
             self.list.push(Finding { severity: Severity::Error, at: None, path: String::new(), message, hint: None });
         }
         self.list.sort_by_key(|finding| (finding.at.is_none(), finding.at));

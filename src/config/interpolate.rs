@@ -25,20 +25,29 @@ struct Unresolved {
 
 impl Interpolation<'_> {
     /// Resolves every reference in the tree. What cannot be resolved is reported, and broken from then on.
-    pub fn resolve(&mut self, node: &mut Node, path: &KeyPath<'_>) {
+    pub fn resolve(&mut self, root: &mut Node) {
+        self.node(root, &KeyPath::Root, false);
+    }
+
+    /// `secret`: what is inside belongs to a secret, even if it should not be a mapping or a list.
+    fn node(&mut self, node: &mut Node, path: &KeyPath<'_>, secret: bool) {
+        let secret = secret || holds_secret(path);
         match &mut node.value {
             Value::Map(entries) => {
                 for Entry { key, value, .. } in entries {
-                    self.resolve(value, &path.key(key));
+                    if secret {
+                        self.secrets.push(key.clone());
+                    }
+                    self.node(value, &path.key(key), secret);
                 }
             }
             Value::List(items) => {
                 for (index, item) in items.iter_mut().enumerate() {
-                    self.resolve(item, &path.item(index));
+                    self.node(item, &path.item(index), secret);
                 }
             }
             Value::Scalar(scalar) => {
-                if let Err(unresolved) = self.scalar(scalar, holds_secret(path)) {
+                if let Err(unresolved) = self.scalar(scalar, secret) {
                     self.findings.error_at(Some(node.at), path.to_string(), unresolved.message, unresolved.hint);
                     node.value = Value::Broken;
                 }

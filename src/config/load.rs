@@ -9,7 +9,7 @@ use super::check::{self, VendorFacts};
 use super::de;
 use super::diagnostic::{Diagnostic, LoadError, Severity};
 use super::files::Files;
-use super::findings::{Findings, Source};
+use super::findings::{Findings, SourceText};
 use super::interpolate::Interpolation;
 use super::mask::Mask;
 use super::model;
@@ -39,7 +39,7 @@ pub fn load(path: &Path, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<S
 struct Loader<'a> {
     env: &'a dyn Fn(&str) -> Option<String>,
     files: Files,
-    sources: Vec<Source>,
+    sources: Vec<SourceText>,
     findings: Findings,
     secrets: Vec<String>,
 }
@@ -47,8 +47,12 @@ struct Loader<'a> {
 impl Loader<'_> {
     fn finish(self, path: &Path, checked: Option<Config>) -> Result<Config, LoadError> {
         let failed = self.findings.has_errors();
-        let mask = Mask::new(self.secrets, known_keys());
-        let diagnostics = self.findings.into_diagnostics(path.to_owned(), &self.sources, &mask);
+        let diagnostics = if self.findings.is_empty() {
+            Vec::new()
+        } else {
+            let mask = Mask::new(self.secrets, known_keys());
+            self.findings.into_diagnostics(path.to_owned(), &self.sources, &mask)
+        };
         let (files, hash) = (self.files.paths(), self.files.hash());
         match checked {
             Some(config) if !failed => {
@@ -70,7 +74,7 @@ impl Loader<'_> {
         };
         let mut faults = Vec::new();
         let parsed = parse(&text, self.sources.len(), &mut faults);
-        self.sources.push(Source { path: path.to_owned(), text });
+        self.sources.push(SourceText { path: path.to_owned(), text });
         faults.into_iter().for_each(|fault| self.findings.fault(fault));
         let mut root = match parsed {
             Ok(root) => root,
@@ -82,7 +86,7 @@ impl Loader<'_> {
         let folder = path.parent().unwrap_or(Path::new(""));
         let mut interpolation =
             Interpolation { env: self.env, folder, files: &mut self.files, findings: &mut self.findings, secrets: &mut self.secrets };
-        interpolation.resolve(&mut root, &KeyPath::Root);
+        interpolation.resolve(&mut root);
         self.include(&mut root, folder);
         Some(root)
     }

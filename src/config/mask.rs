@@ -7,8 +7,10 @@
 use std::ops::Range;
 
 const SHOWN: &str = "***";
-/// Shorter texts would blank out ordinary words.
+/// Shorter texts are hidden only where they stand, not wherever they turn up.
 const SHORTEST_SECRET: usize = 5;
+/// Shorter texts are hidden only as whole words: `short` is a bad key, but `shorter` belongs to the message about it.
+const SHORTEST_PART: usize = 12;
 /// What vendors put in front of their keys.
 const PREFIXES: &[&str] =
     &["sk-", "sk_", "pk-", "gsk_", "xai-", "hf_", "r8_", "pplx-", "nvapi-", "fw_", "csk-", "dapi", "AIza", "AKIA", "ghp_", "eyJ", "enc:"];
@@ -58,7 +60,9 @@ impl Mask {
     }
 
     fn known(&self, text: &str) -> Vec<Range<usize>> {
-        self.secrets.iter().flat_map(|secret| text.match_indices(secret.as_str()).map(|(at, found)| at..at + found.len())).collect()
+        let found = self.secrets.iter().flat_map(|secret| text.match_indices(secret.as_str()));
+        let ranges = found.map(|(at, secret)| at..at + secret.len());
+        ranges.filter(|range| range.len() >= SHORTEST_PART || is_word(text, range)).collect()
     }
 
     /// The values in a line of YAML that are not known to be harmless.
@@ -76,6 +80,11 @@ impl Mask {
         }
         hidden
     }
+}
+
+fn is_word(text: &str, range: &Range<usize>) -> bool {
+    let (before, after) = (text.get(..range.start).unwrap_or_default(), text.get(range.end..).unwrap_or_default());
+    !before.ends_with(char::is_alphanumeric) && !after.starts_with(char::is_alphanumeric)
 }
 
 /// A token is a key if a colon follows and then a space or the end.

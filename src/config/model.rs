@@ -368,6 +368,7 @@ pub struct Price {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Budget {
+    /// The most it may cost in a period.
     pub amount: Option<Amount>,
     /// Three letters. Default: USD.
     pub currency: Option<String>,

@@ -98,10 +98,7 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn node(&mut self, event: Event<'t>, span: &Span, depth: usize) -> Result<Node, Fault> {
-        self.nodes += 1;
-        if self.nodes > MAX_NODES {
-            return Err(self.fault(span, "the file has too many values"));
-        }
+        self.count(1, span)?;
         if depth > MAX_DEPTH {
             return Err(self.fault(span, &format!("nested deeper than {MAX_DEPTH} levels")));
         }
@@ -126,7 +123,7 @@ impl<'t> Builder<'t, '_> {
         let node = Node { at, value };
         if anchor != 0 {
             // An anchor keeps a copy; nested anchors must not make many of a large value.
-            self.nodes += node.size();
+            self.count(node.size(), span)?;
             self.anchors.insert(anchor, node.clone());
         }
         Ok(node)
@@ -188,16 +185,21 @@ impl<'t> Builder<'t, '_> {
     }
 
     fn alias(&mut self, id: usize, span: &Span) -> Result<Node, Fault> {
-        let Some(node) = self.anchors.get(&id) else {
+        let Some(node) = self.anchors.get(&id).cloned() else {
             return Err(self.fault(span, "an alias inside the value it stands for"));
         };
         let size = node.size();
         self.aliased += size;
-        self.nodes += size;
+        self.count(size, span)?;
         if self.aliased > MAX_ALIASED {
             return Err(self.fault(span, &format!("aliases add more than {MAX_ALIASED} values")));
         }
-        Ok(node.clone())
+        Ok(node)
+    }
+
+    fn count(&mut self, nodes: usize, span: &Span) -> Result<(), Fault> {
+        self.nodes += nodes;
+        if self.nodes > MAX_NODES { Err(self.fault(span, "the file has too many values")) } else { Ok(()) }
     }
 
     /// A tag may only say what is plain anyway.

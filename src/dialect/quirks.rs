@@ -23,6 +23,9 @@ pub struct Quirks {
 #[serde(deny_unknown_fields)]
 pub struct ModelRule {
     pub names: Vec<String>,
+    /// Patterns of names that are exempt.
+    #[serde(default)]
+    pub except: Vec<String>,
     pub request: RequestQuirks,
 }
 
@@ -38,6 +41,8 @@ pub struct RequestQuirks {
     pub effort: BTreeMap<String, Map<String, Value>>,
     /// How a `tool_choice` that names one tool is emulated where the vendor does not take it.
     pub named_tool: Option<NamedTool>,
+    /// A function without `parameters` is refused; it gets an empty object's schema.
+    pub fill_parameters: bool,
     /// What becomes of a `response_format` of type `json_schema` where the vendor does not take it.
     pub json_schema: Option<JsonSchema>,
     pub messages: MessageQuirks,
@@ -73,6 +78,8 @@ pub struct MessageQuirks {
     pub unsupported_parts: Vec<String>,
     /// An image's `detail` is refused.
     pub drop_image_detail: bool,
+    /// A `refusal` part of an assistant message is sent as text.
+    pub refusal_as_text: bool,
     /// How an `input_audio` part is written.
     pub audio: Option<AudioForm>,
     /// A `file` part is written as `document_url`.
@@ -166,7 +173,8 @@ impl Quirks {
 
     /// The request quirks that apply to a model, named as the vendor names it.
     pub fn request_for<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a RequestQuirks> {
-        let rules = self.models.iter().filter(move |rule| rule.names.iter().any(|name| matches(name, model)));
+        let any = move |names: &[String]| names.iter().any(|name| matches(name, model));
+        let rules = self.models.iter().filter(move |rule| any(&rule.names) && !any(&rule.except));
         std::iter::once(&self.request).chain(rules.map(|rule| &rule.request))
     }
 }
@@ -229,9 +237,12 @@ mod tests {
 
     #[test]
     fn model_rules_follow_the_vendors_own() {
-        let quirks: Quirks =
-            serde_json::from_value(json!({"request": {"drop": ["a"]}, "models": [{"names": ["o*"], "request": {"drop": ["b"]}}]})).unwrap();
+        let quirks: Quirks = serde_json::from_value(
+            json!({"request": {"drop": ["a"]}, "models": [{"names": ["o*"], "except": ["*-mini"], "request": {"drop": ["b"]}}]}),
+        )
+        .unwrap();
         assert_eq!(quirks.request_for("o3").count(), 2);
+        assert_eq!(quirks.request_for("o3-mini").count(), 1);
         assert_eq!(quirks.request_for("gpt-4o").count(), 1);
     }
 }

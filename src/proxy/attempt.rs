@@ -21,6 +21,7 @@ use super::{headers, outgoing, redact, retry_hint};
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, Collector, DialectId, ErrorKind, Event, Fault, Request, unfold};
 use crate::config::Unsupported;
+use crate::dialect::anthropic_messages::count_tokens_estimate;
 use crate::dialect::{Reply, To, Written, dialect};
 use crate::runtime::{Credential, Provider, Snapshot, Target};
 use crate::upstream::{self, SendError, SendErrorKind};
@@ -134,7 +135,7 @@ async fn attempt(
         requested_model: call.view.model.clone(),
         upstream_model: target.model.to_string(),
         include_usage: call.view.include_usage,
-        prompt_estimate: if call.dialect == DialectId::AnthropicMessages { call.body.len() as u64 / 4 } else { 0 },
+        prompt_estimate: if !same && call.dialect == DialectId::AnthropicMessages { count_tokens_estimate(&call.body) } else { 0 },
         created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
     };
     let mut out = HeaderMap::with_capacity(12);

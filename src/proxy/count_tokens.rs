@@ -25,7 +25,7 @@ pub(super) async fn run(worker: &Arc<Worker>, call: Call, meter: &mut Meter) -> 
     let target = call.targets.first().ok_or_else(|| ApiError::internal("a route without targets"))?;
     let provider = &*target.provider;
     if provider.dialect_id() != DialectId::AnthropicMessages {
-        let tokens = anthropic_messages::estimate_tokens(&call.body);
+        let tokens = anthropic_messages::count_tokens_estimate(&call.body);
         let mut headers = HeaderMap::new();
         headers.insert("x-llm-estimated", http::HeaderValue::from_static("input_tokens"));
         return Ok(Answer::json(format!("{{\"input_tokens\":{tokens}}}"), headers));

@@ -17,7 +17,7 @@ use super::meter::Meter;
 use super::models;
 use super::worker::Worker;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
-use crate::dialect::dialect;
+use crate::dialect::View;
 use crate::runtime::{ClientEntry, Snapshot};
 
 /// What is wrong with a head whatever the route.
@@ -58,13 +58,18 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| other("x-api-key")).or_else(|| other("api-key")).filter(|key| !key.is_empty())
 }
 
+/// How a request is looked at first: a chat request whole, one that only asks for a token count without `max_tokens`.
+pub(super) type Look = fn(&[u8]) -> Result<View, ApiError>;
+
 /// Reads and routes a chat request.
+#[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
 pub(super) async fn read_chat(
     worker: &Worker,
     snapshot: &Arc<Snapshot>,
     client: Option<&ClientEntry>,
     request: Request<Incoming>,
     dialect_id: DialectId,
+    look: Look,
     deployment: Option<String>,
     meter: &mut Meter,
 ) -> Result<Call, ApiError> {
@@ -73,8 +78,8 @@ pub(super) async fn read_chat(
     let body = read_body(body, &head.headers, snapshot).await?;
     let mut view = match deployment {
         // An Azure-style body need not name its model.
-        Some(deployment) => dialect(dialect_id).view(&with_model(&body, &deployment)?)?,
-        None => dialect(dialect_id).view(&body)?,
+        Some(deployment) => look(&with_model(&body, &deployment)?)?,
+        None => look(&body)?,
     };
     meter.set_model(&view.model, view.stream);
     allow_model(client, &view.model)?;

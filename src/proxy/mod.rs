@@ -31,6 +31,9 @@ pub use client_connection::{ClientConnection, Phase};
 pub use worker::{Drain, Worker};
 
 use crate::chat::{ApiError, DialectId};
+use crate::dialect::Dialect;
+use crate::dialect::anthropic_messages::{AnthropicMessages, count_tokens_view};
+use crate::dialect::openai_chat::OpenAiChat;
 use meter::Meter;
 use route::Route;
 
@@ -66,11 +69,16 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
         }
         Route::Chat { dialect, deployment } => {
             let deployment = deployment.map(std::borrow::Cow::into_owned);
-            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, dialect, deployment, meter).await?;
+            let look: ingress::Look = match dialect {
+                DialectId::OpenAiChat => |body| OpenAiChat.view(body),
+                DialectId::AnthropicMessages => |body| AnthropicMessages.view(body),
+            };
+            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, dialect, look, deployment, meter).await?;
             attempt::run(worker, &snapshot, call, meter).await
         }
         Route::CountTokens => {
-            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, DialectId::AnthropicMessages, None, meter).await?;
+            let (dialect, look) = (DialectId::AnthropicMessages, count_tokens_view);
+            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, dialect, look, None, meter).await?;
             count_tokens::run(worker, call, meter).await
         }
         Route::Pass { path, deployment } => {

@@ -11,7 +11,7 @@ use super::body::{Body, Whole};
 use super::meter::Meter;
 use crate::base::outcome::Outcome;
 use crate::chat::{ApiError, DialectId, Fault};
-use crate::dialect::dialect;
+use crate::dialect::{anthropic_messages, dialect};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -81,10 +81,9 @@ pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
 
 /// An error in the client's dialect.
 pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Meter) -> Response<Body> {
-    let status = match (client, error.status) {
-        // What Anthropic's SDK knows an overloaded vendor by.
-        (DialectId::AnthropicMessages, 503) if error.fault == Fault::Upstream => 529,
-        (_, status) => status,
+    let status = match client {
+        DialectId::AnthropicMessages => anthropic_messages::client_http_status(error),
+        DialectId::OpenAiChat => error.status,
     };
     meter.set_status(status);
     meter.failed(error, Outcome::Failed);

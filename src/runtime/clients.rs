@@ -74,6 +74,8 @@ mod tests {
             name: name.into(),
             key: Secret::new(key),
             models: models.iter().map(|m| (*m).to_owned()).collect(),
+            limit: crate::config::Limit::default(),
+            budget: None,
         };
         let clients = Clients::new(&[
             client("a", "sk-0123456789012345678901-a", &["fast", "claude/*"]),

@@ -11,5 +11,5 @@ pub mod watch;
 pub use clients::ClientEntry;
 pub use learnt::Learnt;
 pub use provider::{Credential, Provider, auth_header};
-pub use reload::{Load, ReloadStatus, Runtime};
+pub use reload::{Load, LoadFailure, ReloadStatus, Runtime};
 pub use snapshot::{ProviderEntry, Resolved, Snapshot, Target};

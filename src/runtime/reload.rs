@@ -13,8 +13,16 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::upstream::Origins;
 
-/// Reads the configuration anew: the config, or what is wrong with it and the files that were read nevertheless.
-pub type Load = Box<dyn Fn() -> Result<Config, (Vec<String>, Vec<PathBuf>)> + Send + Sync>;
+/// Reads the configuration anew.
+pub type Load = Box<dyn Fn() -> Result<Config, LoadFailure> + Send + Sync>;
+
+/// What is wrong with the configuration's files, and which they are, so that a repair can be waited for.
+pub struct LoadFailure {
+    pub errors: Vec<String>,
+    pub files: Vec<PathBuf>,
+    /// A digest of the files' content.
+    pub hash: String,
+}
 
 /// The running configuration and the way to change it.
 pub struct Runtime {
@@ -45,6 +53,9 @@ pub struct ReloadStatus {
     pub warnings: Vec<String>,
     /// Files that are watched.
     pub files: Vec<PathBuf>,
+    /// A digest of what the watched files held when they were last read.
+    #[serde(skip)]
+    pub files_hash: String,
 }
 
 impl Runtime {
@@ -61,6 +72,7 @@ impl Runtime {
             errors: Vec::new(),
             warnings: config.warnings.clone(),
             files: config.files.clone(),
+            files_hash: config.hash.clone(),
         };
         metrics.config_in_sync.set(1);
         metrics.config_last_success.set(status.last_success as f64);
@@ -88,9 +100,13 @@ impl Runtime {
         let _one_at_a_time = self.reloading.lock();
         let running = self.snapshot();
         let prepared = (self.load)().and_then(|config| {
-            let files = config.files.clone();
+            let (files, hash) = (config.files.clone(), config.hash.clone());
             let refused = boot_only_changes(&running.config, &config);
-            let snapshot = Snapshot::build(config, &self.origins, &self.metrics, Some(&running)).map_err(|e| (vec![e], files))?;
+            let snapshot = Snapshot::build(config, &self.origins, &self.metrics, Some(&running)).map_err(|e| LoadFailure {
+                errors: vec![e],
+                files,
+                hash,
+            })?;
             Ok((snapshot, refused))
         });
         let mut status = self.status.lock();
@@ -103,6 +119,7 @@ impl Runtime {
                 status.warnings = snapshot.config.warnings.iter().cloned().chain(refused).collect();
                 status.errors.clear();
                 status.files.clone_from(&snapshot.config.files);
+                status.files_hash.clone_from(&snapshot.config.hash);
                 self.snapshot.store(Arc::new(snapshot));
                 self.metrics.config_last_success.set(status.last_success as f64);
                 self.count("ok");
@@ -111,11 +128,12 @@ impl Runtime {
                     tracing::warn!(warning, "configuration");
                 }
             }
-            Err((errors, files)) => {
+            Err(failure) => {
                 status.in_sync = false;
                 status.last_failure = Some(unix_now());
-                status.errors = errors;
-                status.files = files;
+                status.errors = failure.errors;
+                status.files = failure.files;
+                status.files_hash = failure.hash;
                 self.count("error");
                 for error in &status.errors {
                     tracing::error!(error, "configuration not taken over; the previous one stays");

@@ -1,27 +1,139 @@
+//! The vendors the sidecar knows: the rows of `catalogue.yaml`, which is part of the program.
+
+use std::sync::LazyLock;
+
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+
 use super::Layout;
 use crate::chat::DialectId;
+use crate::config::VendorFacts;
 use crate::dialect::Quirks;
-#[derive(Clone, Debug)]
+
+static ROWS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
+    serde_yaml::from_str(include_str!("catalogue.yaml")).expect("catalogue.yaml")
+});
+
+/// One row.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vendor {
+    pub id: String,
+    /// As people call it.
+    pub name: String,
+    #[serde(default)]
+    pub aliases: Vec<String>,
+    #[serde(deserialize_with = "dialect_id")]
+    pub dialect: DialectId,
+    /// What the vendor's own SDK takes as base URL; `None` where every user has one of their own.
+    #[serde(default)]
+    pub base_url: Option<String>,
+    pub layout: Layout,
+    pub auth: Auth,
+    /// `false` where a server may be open.
+    #[serde(default = "yes")]
+    pub needs_key: bool,
+    /// Environment variables that usually hold the key, the likeliest first.
+    pub env: Vec<String>,
+    /// Keys that a provider of this vendor has to give.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    #[serde(default)]
+    version: Option<Version>,
+    /// The page that backs the row.
+    pub docs: String,
+    #[serde(default)]
+    pub quirks: Quirks,
+}
+
+/// How a key is sent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Auth {
+    /// `Authorization: Bearer …`
     Bearer,
+    /// The key alone in a header of this name.
     Header(String),
     None,
 }
-pub struct Vendor {
-    pub id: String,
-    pub dialect: DialectId,
-    pub layout: Layout,
-    pub auth: Auth,
-    pub quirks: Quirks,
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Version {
+    header: String,
+    value: String,
 }
+
 impl Vendor {
-    pub fn version_header(&self) -> Option<(&'static str, &'static str)> {
-        None
+    /// The header that pins the API's version.
+    pub fn version_header(&self) -> Option<(&str, &str)> {
+        self.version.as_ref().map(|version| (version.header.as_str(), version.value.as_str()))
     }
 }
-pub fn vendor(_id: &str) -> Option<&'static Vendor> {
-    None
+
+/// The vendor of an id or alias.
+pub fn vendor(id: &str) -> Option<&'static Vendor> {
+    ROWS.iter().find(|row| row.id == id).or_else(|| ROWS.iter().find(|row| row.aliases.iter().any(|alias| alias == id)))
 }
+
+/// All ids, in the catalogue's order.
 pub fn ids() -> Vec<&'static str> {
-    vec![]
+    ROWS.iter().map(|row| row.id.as_str()).collect()
+}
+
+/// What the configuration's check needs to know of every vendor.
+pub fn facts() -> Vec<VendorFacts> {
+    let facts = |row: &Vendor| VendorFacts {
+        id: row.id.clone(),
+        aliases: row.aliases.clone(),
+        env: row.env.clone(),
+        default_base_url: row.base_url.clone(),
+        needs_key: row.needs_key,
+        required: row.needs.clone(),
+    };
+    ROWS.iter().map(facts).collect()
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn dialect_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DialectId, D::Error> {
+    let word = String::deserialize(deserializer)?;
+    let known = [DialectId::OpenAiChat, DialectId::AnthropicMessages];
+    known.into_iter().find(|id| id.as_str() == word).ok_or_else(|| D::Error::custom(format_args!("unknown dialect `{word}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_row_reads_and_every_name_is_taken_once() {
+        let mut names = HashSet::new();
+        for row in ROWS.iter() {
+            for name in std::iter::once(&row.id).chain(&row.aliases) {
+                assert!(names.insert(name), "{name} is taken twice");
+                assert_eq!(vendor(name).map(|found| &found.id), Some(&row.id));
+            }
+            assert!(row.docs.starts_with("https://"), "{}", row.id);
+            assert_eq!(row.base_url.is_none(), row.needs.contains(&"base_url".to_owned()), "{}", row.id);
+            assert!(!row.base_url.as_deref().unwrap_or_default().ends_with('/'), "{}", row.id);
+        }
+        assert_eq!(facts().len(), ids().len());
+    }
+
+    #[test]
+    fn what_must_not_change_by_accident() {
+        let openai = vendor("openai").unwrap();
+        assert!(!openai.quirks.response.normalize, "OpenAI's own answers are relayed byte for byte");
+        assert_eq!(vendor("azure").unwrap().auth, Auth::Header("api-key".into()));
+        assert_eq!(vendor("anthropic").unwrap().version_header(), Some(("anthropic-version", "2023-06-01")));
+        assert_eq!(vendor("dashscope").unwrap().id, "qwen");
+        assert_eq!(vendor("qwen").unwrap().quirks.request.values["tool_choice"]["required"], serde_json::Value::Null);
+        assert!(vendor("nobody").is_none());
+    }
 }

@@ -18,6 +18,8 @@ pub enum Layout {
     Azure,
     /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
     OpenaiV1,
+    /// As `openai`, with chat at `{base}/chat`.
+    Writer,
 }
 
 /// What is asked of a vendor.
@@ -51,7 +53,8 @@ pub fn path(
         Endpoint::Other(path) => path,
     };
     let mut path = match layout {
-        Layout::Openai => format!("{base}{suffix}"),
+        Layout::Writer if endpoint == Endpoint::Chat => format!("{base}/chat"),
+        Layout::Openai | Layout::Writer => format!("{base}{suffix}"),
         Layout::OpenaiV1 if base.is_empty() => format!("/v1{suffix}"),
         Layout::OpenaiV1 => format!("{base}{suffix}"),
         Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
@@ -103,6 +106,8 @@ mod tests {
             (Layout::Openai, "/v1", Endpoint::Other("/files"), None, Some("limit=2"), "/v1/files?limit=2"),
             (Layout::OpenaiV1, "", Endpoint::Chat, None, None, "/v1/chat/completions"),
             (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
+            (Layout::Writer, "/v1", Endpoint::Chat, None, None, "/v1/chat"),
+            (Layout::Writer, "/v1", Endpoint::Models, None, None, "/v1/models"),
             (Layout::Anthropic, "", Endpoint::Messages, None, Some("beta=true"), "/v1/messages?beta=true"),
             (Layout::Anthropic, "/v1", Endpoint::CountTokens, None, None, "/v1/messages/count_tokens"),
             (

@@ -3,8 +3,5 @@
 pub mod catalogue;
 mod layout;
 
-pub use catalogue::{Vendor, ids, vendor};
+pub use catalogue::{Vendor, facts, ids, vendor};
 pub use layout::{Endpoint, Layout, path};
-pub fn facts() -> Vec<crate::config::VendorFacts> {
-    vec![]
-}

@@ -53,6 +53,7 @@ def sidecar(simulator: Simulator) -> Iterator[Sidecar]:
         "models": {
             "gpt": {"targets": [{"provider": "openai", "model": "gpt-4o"}]},
             "claude": {"targets": [{"provider": "anthropic", "model": "claude-sonnet-4-5"}]},
+            "thinker": {"targets": [{"provider": "openai", "model": "o3-mini"}]},
             "deployed": {"targets": [{"provider": "azure", "model": "gpt-4o"}]},
         },
     }) as server:

@@ -23,9 +23,8 @@ def test_embeddings(client: openai.OpenAI) -> None:
 
 
 def test_a_vendor_without_embeddings_says_so(client: openai.OpenAI) -> None:
-    with pytest.raises(openai.APIStatusError) as raised:
+    with pytest.raises(openai.NotFoundError, match="does not have this endpoint"):
         client.embeddings.create(model="claude", input="one")
-    assert 400 <= raised.value.status_code < 500 and "embeddings" in raised.value.message
 
 
 def test_models(client: openai.OpenAI) -> None:

@@ -15,7 +15,7 @@ const WITHOUT_EFFECT: &[&[&str]] = &[
 ];
 
 /// Strategies that do what they say; the others act as `failover`.
-const EFFECTIVE_STRATEGIES: &[Strategy] = &[Strategy::Failover];
+const EFFECTIVE_STRATEGIES: &[Strategy] = &[Strategy::Failover, Strategy::Weighted, Strategy::RoundRobin];
 
 pub fn warn(report: &mut Report<'_>) {
     let root = report.root;

@@ -83,10 +83,10 @@ fn address(text: &str, default: u16) -> Result<SocketAddr, String> {
     }
     Err(if text.parse::<u16>().is_ok() {
         format!("write `127.0.0.1:{text}`")
-    } else if let Some(port) = text.strip_prefix(':') {
-        format!("write `0.0.0.0:{port}` for all addresses, `127.0.0.1:{port}` for this machine only")
     } else if let Ok(ip) = text.trim_matches(['[', ']']).parse::<IpAddr>() {
         format!("add the port: `{}`", SocketAddr::from((ip, default)))
+    } else if let Some(port) = text.strip_prefix(':') {
+        format!("write `0.0.0.0:{port}` for all addresses, `127.0.0.1:{port}` for this machine only")
     } else {
         format!("write an IP address and a port, like `127.0.0.1:{default}` or `[::1]:{default}`")
     })

@@ -14,7 +14,7 @@ mod tls;
 mod url;
 
 use super::files::Files;
-use super::findings::{Findings, Report, Source};
+use super::findings::{Findings, Report, SourceText};
 use super::model;
 use super::node::{KeyPath, Node};
 use super::types::{Config, Unsupported};
@@ -35,7 +35,7 @@ pub struct VendorFacts {
 /// What is checked, and with what.
 pub struct Scope<'a> {
     pub root: &'a Node,
-    pub sources: &'a [Source],
+    pub sources: &'a [SourceText],
     pub vendors: &'a [VendorFacts],
     /// Looks up an environment variable.
     pub env: &'a dyn Fn(&str) -> Option<String>,
@@ -46,7 +46,7 @@ pub struct Scope<'a> {
 /// The same as [`Scope`], with the findings in the form the sections use.
 struct Check<'a> {
     report: Report<'a>,
-    sources: &'a [Source],
+    sources: &'a [SourceText],
     vendors: &'a [VendorFacts],
     env: &'a dyn Fn(&str) -> Option<String>,
     files: &'a mut Files,

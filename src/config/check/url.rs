@@ -21,16 +21,17 @@ pub fn base_url(text: &str) -> Result<String, (String, Option<String>)> {
     if rest.contains('?') {
         return wrong("the URL must not have a query (`?...`)", "keys go to `api_key`, Azure's version to `api_version`");
     }
-    let uri = match text.parse::<Uri>() {
-        Ok(uri) if uri.host().is_some_and(|host| !host.is_empty()) => uri,
-        _ => return wrong("this is not a URL", "write it like `https://api.example.com/v1`"),
+    let parsed = text.parse::<Uri>().ok().and_then(|uri| uri.authority().cloned());
+    let Some(authority) = parsed.filter(|authority| !authority.host().is_empty()) else {
+        return wrong("this is not a URL", "write it like `https://api.example.com/v1`");
     };
-    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+    if authority.as_str().contains('@') {
         return wrong("the URL must not hold a user or password", "put the key into `api_key`");
     }
     // `http` takes any digits for a port.
-    let port = uri.authority().and_then(|authority| authority.as_str().rsplit_once(':')).map(|(_, port)| port);
-    if port.is_some_and(|port| !port.ends_with(']') && port.parse::<u16>().is_ok_and(|port| port == 0) || port.is_empty()) {
+    let port = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    let number = port.strip_prefix(':').and_then(|port| port.parse::<u16>().ok());
+    if !port.is_empty() && matches!(number, None | Some(0)) {
         return wrong("the URL's port is not a port", "");
     }
     Ok(text.trim_end_matches('/').to_owned())

@@ -1,1 +1,92 @@
+//! The whole way from files to a configuration or to what is wrong with it.
 
+mod bounds;
+mod documents;
+mod include;
+mod meaning;
+mod mistakes;
+mod references;
+mod secrets;
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Config, LoadError, Severity, VendorFacts, load};
+
+/// A few vendors of every kind.
+fn vendors() -> Vec<VendorFacts> {
+    let vendor = |id: &str, aliases: &[&str], env: &[&str], url: Option<&str>, needs_key: bool, required: &[&str]| VendorFacts {
+        id: id.into(),
+        aliases: aliases.iter().map(|&alias| alias.into()).collect(),
+        env: env.iter().map(|&name| name.into()).collect(),
+        default_base_url: url.map(str::to_owned),
+        needs_key,
+        required: required.iter().map(|&key| key.into()).collect(),
+    };
+    vec![
+        vendor("openai", &[], &["OPENAI_API_KEY"], Some("https://api.openai.com/v1"), true, &[]),
+        vendor("anthropic", &["claude"], &["ANTHROPIC_API_KEY"], Some("https://api.anthropic.com"), true, &[]),
+        vendor("qwen", &["dashscope"], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/v1"), true, &[]),
+        vendor("groq", &[], &["GROQ_API_KEY"], Some("https://api.groq.com/openai/v1"), true, &[]),
+        vendor("azure", &[], &["AZURE_OPENAI_API_KEY"], None, true, &["base_url"]),
+        vendor("openai_compatible", &[], &[], None, false, &["base_url"]),
+    ]
+}
+
+fn env(name: &str) -> Option<String> {
+    match name {
+        "KEY" => Some("canary-env-value".into()),
+        "EMPTY" => Some(String::new()),
+        "PORT" => Some("4321".into()),
+        "SIZE" => Some("2MiB".into()),
+        "ATTEMPTS" => Some("2".into()),
+        "YES" => Some("true".into()),
+        "GROQ_API_KEY" => Some("canary-groq".into()),
+        "ANTHROPIC_API_KEY" => Some(String::new()),
+        _ => None,
+    }
+}
+
+/// Writes the files (the first is the main one) and loads them. The folder lives as long as the result.
+fn load_files(files: &[(&str, &str)]) -> (TempDir, Result<Config, LoadError>) {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).unwrap();
+        std::fs::write(path, content).unwrap();
+    }
+    let result = load(&folder.path().join(files[0].0), &vendors(), &env);
+    (folder, result)
+}
+
+fn good(text: &str) -> Config {
+    load_files(&[("config.yaml", text)]).1.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The headlines without the folder, errors only.
+fn errors(text: &str) -> Vec<String> {
+    let (folder, result) = load_files(&[("config.yaml", text)]);
+    headlines(&folder, &result.expect_err("it was accepted"))
+}
+
+fn headlines(folder: &TempDir, error: &LoadError) -> Vec<String> {
+    let folder = format!("{}/", folder.path().display());
+    let wrong = error.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
+    wrong.map(|diagnostic| diagnostic.headline().replace(&folder, "")).collect()
+}
+
+/// Everything a user would see.
+fn rendered(text: &str) -> String {
+    let (folder, result) = load_files(&[("config.yaml", text)]);
+    result.expect_err("it was accepted").to_string().replace(&format!("{}/", folder.path().display()), "")
+}
+
+/// A configuration that is right but for what is added under its one provider.
+fn provider(lines: &str) -> String {
+    format!("providers:\n  main:\n    type: openai\n    api_key: ${{KEY}}\n{}", indent(lines))
+}
+
+fn indent(lines: &str) -> String {
+    lines.lines().map(|line| format!("    {line}\n")).collect()
+}

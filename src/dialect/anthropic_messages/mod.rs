@@ -1,7 +1,45 @@
+//! Anthropic's Messages API. Read-halves take what is on the wire apart (`read_*`, `decode`, `view`), write-halves put it
+//! together (`write_*`, `encode`); `edit` and `tap` serve the relay, where both ends speak this dialect.
+
+mod answer;
+mod block;
+mod client_event;
+mod count_tokens;
+mod decode;
+mod edit;
+mod encode;
+mod error;
+mod format;
+mod models;
+mod outline;
+mod read_request;
+mod read_response;
+mod read_turn;
+mod reasoning;
+mod schema;
+mod shape;
+mod signature;
+mod stop;
+mod tap;
+mod tool_id;
+mod tools;
+mod turns;
+mod usage;
+mod vendor_event;
+mod view;
+mod write_request;
+mod write_response;
+
+#[cfg(test)]
+mod tests;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
+pub use count_tokens::count_tokens_estimate;
+pub use error::client_http_status;
+pub use view::count_tokens_view;
 
 #[derive(Debug)]
 pub struct AnthropicMessages;
@@ -10,49 +48,60 @@ impl Dialect for AnthropicMessages {
     fn id(&self) -> DialectId {
         DialectId::AnthropicMessages
     }
-    fn view(&self, _body: &[u8]) -> Result<View, ApiError> {
-        unreachable!()
+
+    fn view(&self, body: &[u8]) -> Result<View, ApiError> {
+        view::view(body)
     }
-    fn read_request(&self, _body: &[u8]) -> Result<Request, ApiError> {
-        unreachable!()
+
+    fn read_request(&self, body: &[u8]) -> Result<Request, ApiError> {
+        read_request::read_request(body)
     }
-    fn write_response(&self, _response: Response, _reply: &Reply) -> Vec<u8> {
-        unreachable!()
+
+    fn write_response(&self, response: Response, reply: &Reply) -> Vec<u8> {
+        write_response::write_response(&response, reply)
     }
-    fn encoder(&self, _reply: &Reply) -> Box<dyn Encode> {
-        unreachable!()
+
+    fn encoder(&self, reply: &Reply) -> Box<dyn Encode> {
+        Box::new(encode::Encoder::new(reply))
     }
-    fn write_error(&self, _error: &ApiError, _request_id: &str) -> Vec<u8> {
-        unreachable!()
+
+    fn write_error(&self, error: &ApiError, request_id: &str) -> Vec<u8> {
+        error::write_error(error, request_id)
     }
-    fn write_error_event(&self, _error: &ApiError, _out: &mut BytesMut) {
-        unreachable!()
+
+    fn write_error_event(&self, error: &ApiError, out: &mut BytesMut) {
+        error::write_error_event(error, out);
     }
+
     fn heartbeat(&self) -> &'static [u8] {
-        unreachable!()
+        encode::PING
     }
-    fn write_request(&self, _request: &Request, _to: &To<'_>) -> Result<Written, ApiError> {
-        unreachable!()
+
+    fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
+        write_request::write_request(request, to)
     }
-    fn read_response(&self, _body: &[u8]) -> Result<Response, ApiError> {
-        unreachable!()
+
+    fn read_response(&self, body: &[u8]) -> Result<Response, ApiError> {
+        read_response::read_response(body)
     }
+
     fn decoder(&self) -> Box<dyn Decode> {
-        unreachable!()
+        Box::new(decode::Decoder::default())
     }
-    fn read_error(&self, _status: u16, _body: &[u8]) -> ApiError {
-        unreachable!()
+
+    fn read_error(&self, status: u16, body: &[u8]) -> ApiError {
+        error::read_error(status, body)
     }
-    fn edit_request(&self, _body: &[u8], _to: &To<'_>) -> Result<Written, ApiError> {
-        unreachable!()
+
+    fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+        edit::edit_request(body, to)
     }
-    fn edit_response(&self, _body: Bytes, _reply: &Reply, _quirks: &Quirks) -> Result<Edited, ApiError> {
-        unreachable!()
+
+    fn edit_response(&self, body: Bytes, _reply: &Reply, _quirks: &Quirks) -> Result<Edited, ApiError> {
+        edit::edit_response(body)
     }
+
     fn tap(&self, _reply: &Reply, _quirks: &Quirks) -> Box<dyn Tap> {
-        unreachable!()
+        Box::new(tap::Watch::default())
     }
-}
-pub fn estimate_tokens(_b: &[u8]) -> u64 {
-    unreachable!()
 }

@@ -46,6 +46,7 @@ impl Edit<'_, '_> {
         self.map_values();
         self.map_effort();
         self.choose_tool();
+        self.fill_parameters();
         let instruction = self.lower_schema();
         self.edit_messages(instruction)?;
         self.rename();
@@ -141,6 +142,22 @@ impl Edit<'_, '_> {
                 self.fields.remove("tool_choice");
             }
         }
+    }
+
+    fn fill_parameters(&mut self) {
+        let lacks =
+            |tool: &Map<String, Value>| tool.get("function").is_some_and(|function| function.get("parameters").is_none_or(Value::is_null));
+        let Some(raw) = self.fields.get("tools").filter(|_| self.quirks.fill_parameters) else { return };
+        let Ok(mut tools) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return };
+        if !tools.iter().any(lacks) {
+            return;
+        }
+        for tool in tools.iter_mut().filter(|tool| lacks(tool)) {
+            if let Some(Value::Object(function)) = tool.get_mut("function") {
+                function.insert("parameters".into(), json!({"type": "object", "properties": {}}));
+            }
+        }
+        self.replace("tools", to_raw(&tools));
     }
 
     /// Takes a JSON schema back to what the vendor can do; the rest is said in words, which are returned.

@@ -71,6 +71,13 @@ fn edit_parts(message: &mut Message, quirks: &MessageQuirks, dropped: &mut Dropp
         {
             dropped.add("detail");
         }
+        if quirks.refusal_as_text
+            && kind == "refusal"
+            && let Some(text) = part.shift_remove("refusal")
+        {
+            part.insert("type".into(), "text".into());
+            part.insert("text".into(), text);
+        }
         match quirks.audio {
             Some(form) if kind == "input_audio" => rewrite_audio(part, form),
             _ => {}

@@ -11,7 +11,8 @@ use crate::chat::ApiError;
 
 type Object = Map<String, Value>;
 
-/// Brings the chunks of one stream to the letter of the format.
+/// Brings the chunks of one stream to the letter of the format. The end of a choice is held back until the stream ends, as
+/// vendors let more of it follow: another tool call (Together), an error (OpenRouter), a later verdict (Azure).
 #[derive(Debug)]
 pub struct Normalizer {
     head: Option<Head>,
@@ -36,8 +37,9 @@ struct Head {
 struct Choice {
     index: u64,
     has_role: bool,
-    finished: bool,
     calls: Calls,
+    /// The chunk that ends the choice, once the vendor has sent it.
+    end: Option<Object>,
 }
 
 /// What has become of a chunk.
@@ -46,7 +48,7 @@ pub enum Chunk {
     /// It did not deviate.
     Same(Object),
     Changed(Object),
-    /// Nothing of it is for the client; its usage, if any, was kept.
+    /// Nothing of it is for the client now; its usage and its choices' ends, if any, are kept.
     Nothing,
 }
 
@@ -63,15 +65,12 @@ impl Normalizer {
         let Some(Value::Array(raw)) = chunk.get_mut("choices").map(Value::take) else { return Ok(Chunk::Nothing) };
         let mut kept = Vec::with_capacity(raw.len());
         for (position, raw) in raw.into_iter().enumerate() {
-            let Value::Object(mut raw) = raw else {
-                changed = true;
-                continue;
+            let keep = match raw {
+                Value::Object(raw) => self.choice(raw, position, &chunk, &mut changed)?,
+                _ => None,
             };
-            let keep = self.choice(&mut raw, position, &mut changed)?;
-            changed |= !keep;
-            if keep {
-                kept.push(Value::Object(raw));
-            }
+            changed |= keep.is_none();
+            kept.extend(keep);
         }
         if kept.is_empty() {
             return Ok(Chunk::Nothing);
@@ -83,12 +82,38 @@ impl Normalizer {
 
     /// Whether the answer is whole as far as its choices tell.
     pub fn finished(&self) -> bool {
-        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finished)
+        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.end.is_some())
     }
 
     /// The latest usage.
     pub fn usage(&self) -> Option<&Object> {
         self.usage.as_ref()
+    }
+
+    /// The chunks that end the choices, once the stream has ended.
+    pub fn ends(&mut self) -> Vec<Object> {
+        let mut ends = Vec::new();
+        for choice in &mut self.choices {
+            let Some(mut end) = choice.end.take() else { continue };
+            let missing = choice.calls.close();
+            if !missing.is_empty() {
+                let mut arguments = end.clone();
+                arguments
+                    .insert("choices".into(), json!([{"index": choice.index, "delta": {"tool_calls": missing}, "finish_reason": null}]));
+                ends.push(arguments);
+            }
+            if !choice.calls.is_empty()
+                && let Some(word) = end.get_mut("choices").and_then(|choices| choices.get_mut(0)?.get_mut("finish_reason"))
+                && *word == "stop"
+            {
+                *word = "tool_calls".into();
+            }
+            ends.push(end);
+        }
+        ends.iter_mut().for_each(|end| {
+            self.fix_head(end);
+        });
+        ends
     }
 
     /// The usage as the last chunk of the stream.
@@ -137,8 +162,8 @@ impl Normalizer {
         changed
     }
 
-    /// Repairs one choice of a chunk; `false` when there is nothing of it to send.
-    fn choice(&mut self, raw: &mut Object, position: usize, changed: &mut bool) -> Result<bool, ApiError> {
+    /// Repairs one choice of a chunk, whose other fields are `chunk`; `None` when there is nothing of it to send now.
+    fn choice(&mut self, mut raw: Object, position: usize, chunk: &Object, changed: &mut bool) -> Result<Option<Value>, ApiError> {
         let index = raw.get("index").and_then(Value::as_u64).unwrap_or_else(|| {
             *changed = true;
             raw.insert("index".into(), position.into());
@@ -148,36 +173,35 @@ impl Normalizer {
             self.choices.push(Choice { index, ..Choice::default() });
             self.choices.len() - 1
         });
-        let Some(choice) = self.choices.get_mut(at) else { return Ok(false) };
-        let finish = finish_word(raw, changed)?;
-        if !raw.contains_key("text") {
-            if !has_delta(raw, finish.is_some(), changed) {
-                return Ok(false);
+        let Some(choice) = self.choices.get_mut(at) else { return Ok(None) };
+        let finish = finish_word(&mut raw, changed)?;
+        // The legacy endpoint has text instead of a delta; Together sends both.
+        let is_legacy = raw.contains_key("text") && !raw.contains_key("delta");
+        let says = if is_legacy {
+            raw.get("text").is_some_and(|text| text != "")
+        } else {
+            if !has_delta(&mut raw, finish.is_some(), changed) {
+                return Ok(None);
             }
-            let Some(Value::Object(delta)) = raw.get_mut("delta") else { return Ok(false) };
+            let Some(Value::Object(delta)) = raw.get_mut("delta") else { return Ok(None) };
             *changed |= message::normalize(delta);
-            choice.delta(delta, finish.is_some(), changed);
-            if choice.finished && !message::says_something(delta) {
-                return Ok(false);
-            }
+            let opens = !choice.has_role;
+            choice.delta(delta, changed);
+            opens || message::says_something(delta)
+        };
+        if finish.is_some() {
+            choice.end = Some(end(&raw, chunk, is_legacy));
+            raw.insert("finish_reason".into(), Value::Null);
+            *changed = true;
         }
-        if let Some(word) = finish {
-            if choice.finished {
-                raw.insert("finish_reason".into(), Value::Null);
-                *changed = true;
-            } else if word == "stop" && !choice.calls.is_empty() {
-                raw.insert("finish_reason".into(), "tool_calls".into());
-                *changed = true;
-            }
-            choice.finished = true;
-        }
-        Ok(true)
+        let says_more = says || choice.end.is_none();
+        Ok(says_more.then_some(Value::Object(raw)))
     }
 }
 
 impl Choice {
     /// Lets the role through once, at the start, and numbers the tool calls.
-    fn delta(&mut self, delta: &mut Object, finishes: bool, changed: &mut bool) {
+    fn delta(&mut self, delta: &mut Object, changed: &mut bool) {
         if self.has_role {
             *changed |= delta.shift_remove("role").is_some();
         } else {
@@ -194,19 +218,20 @@ impl Choice {
                 delta.shift_remove("tool_calls");
             }
         }
-        if finishes {
-            let missing = self.calls.close();
-            if !missing.is_empty() {
-                *changed = true;
-                match delta.get_mut("tool_calls") {
-                    Some(Value::Array(calls)) => calls.extend(missing),
-                    _ => {
-                        delta.insert("tool_calls".into(), Value::Array(missing));
-                    }
-                }
-            }
-        }
     }
+}
+
+/// The chunk that ends a choice: everything of the vendor's last one but what the choice said in it.
+fn end(choice: &Object, chunk: &Object, is_legacy: bool) -> Object {
+    let mut choice = choice.clone();
+    if is_legacy {
+        choice.insert("text".into(), "".into());
+    } else {
+        choice.insert("delta".into(), json!({}));
+    }
+    let mut end = chunk.clone();
+    end.insert("choices".into(), json!([choice]));
+    end
 }
 
 /// Brings a whole answer to the letter of the format. Says whether anything had to change.
@@ -243,6 +268,11 @@ fn whole_choice(raw: &mut Object, position: usize, changed: &mut bool) -> Result
     }
     let mut finish = finish_word(raw, changed)?;
     let mut has_calls = false;
+    if finish.is_some() && !raw.contains_key("message") && !raw.contains_key("text") {
+        // Azure leaves out a message that its filter held back.
+        raw.insert("message".into(), json!({"role": "assistant", "content": null, "refusal": null}));
+        *changed = true;
+    }
     if let Some(Value::Object(answer)) = raw.get_mut("message") {
         *changed |= message::normalize(answer);
         if answer.get("role").is_none_or(|role| role != "assistant") {

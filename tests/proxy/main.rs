@@ -1,0 +1,22 @@
+//! The whole binary against vendors that misbehave by script. The names R01 to R45 and the rows of bad input are those of the
+//! project's resilience catalogue: stream bytes, truncation, commit, failover, memory, slow readers, cancellation, framing,
+//! error bodies, parsing cost, latency of events, crawling streams and clean local errors.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_bodies;
+mod bad_heads;
+mod cancel;
+mod compression;
+mod deadlines;
+mod failover;
+mod framing;
+mod keys;
+mod memory;
+mod pieces;
+mod streams;
+mod truncation;
+mod vendor_answers;
+mod vendor_errors;

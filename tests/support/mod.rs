@@ -1,0 +1,21 @@
+//! What tests of the whole binary stand on: the sidecar as a child process ([`sidecar`]), a vendor that does what a script
+//! says ([`upstream`]), and a client that sees every byte ([`client`]). Tests wait for states, never for time to pass.
+
+pub mod chat;
+pub mod client;
+pub mod sidecar;
+pub mod upstream;
+
+use std::future::Future;
+use std::time::Duration;
+
+/// Nothing in a test takes longer unless something hangs.
+pub const LIMIT: Duration = Duration::from_secs(15);
+
+/// Waits for `future`; a test that hangs says what it was waiting for.
+pub async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(LIMIT, future).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited in vain for {what}"),
+    }
+}
