@@ -1,4 +1,5 @@
 //! Upstreams under TLS: HTTP/2 and HTTP/1.1 by ALPN, a provider's own CA, connection reuse, and certificates that are not to be trusted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 mod support;
 

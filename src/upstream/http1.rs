@@ -36,8 +36,12 @@ pub(super) struct Unanswered {
 
 impl Http1 {
     pub(super) async fn new(stream: Stream) -> Result<Self, SendError> {
-        let (sender, connection) =
-            Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await.map_err(|e| SendError::from_hyper(&e))?;
+        let (sender, connection) = Builder::new()
+            .max_header_size(MAX_HEAD)
+            .max_buf_size(MAX_BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| SendError::from_hyper(&e))?;
         Ok(Self { sender, connection: Box::pin(connection), idle_since: Instant::now() })
     }
 

@@ -48,7 +48,8 @@ async fn r25_every_coding_is_understood_whole_and_streamed() {
     let upstream = Upstream::start().await;
     let sidecar = Sidecar::before(&upstream, "").await;
     let (whole, events) = (chat::completion("hello").to_string(), chat::stream(&["hello ", "there"]));
-    let codings: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [("gzip", gzip), ("deflate", deflate), ("zstd", zstd), ("br", brotli)];
+    type Encode = fn(&[u8]) -> Vec<u8>;
+    let codings: [(&str, Encode); 4] = [("gzip", gzip), ("deflate", deflate), ("zstd", zstd), ("br", brotli)];
     for (coding, encode) in codings {
         upstream.script(answer(coding, &encode(whole.as_bytes())));
         let told = sidecar.chat(&chat::request(false)).await;

@@ -1,0 +1,181 @@
+"""What is measured. Every measure is taken of one proxy after the other in each round, so that what disturbs the machine
+disturbs all of them alike."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import proxies
+from proxies import MODEL, TRANSLATED_MODEL, Server
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How long and how much."""
+
+    seconds: float
+    warm_up: float
+    streams: int
+    many_streams: int
+
+
+FULL = Scale(seconds=2.0, warm_up=0.4, streams=1000, many_streams=5000)
+QUICK = Scale(seconds=0.7, warm_up=0.2, streams=300, many_streams=1000)
+
+# Name: what it says in the table, unit, digits behind the point.
+ROWS = {
+    "request_1k": ("CPU per relayed 1-KB request", "us", 1),
+    "request_100k": ("CPU per relayed 100-KB request", "us", 1),
+    "stream": ("CPU per relayed 64-chunk stream, back to back", "us", 0),
+    "slow_chunk": ("CPU per relayed chunk, slow streams", "us", 1),
+    "translated_request": ("CPU per translated 1-KB request", "us", 1),
+    "translated_stream": ("CPU per translated 64-chunk stream", "us", 0),
+    "requests_per_second": ("1-KB requests per second", "/s", 0),
+    "streams_per_second": ("64-chunk streams per second", "/s", 0),
+    "added_p50": ("added latency, one client, p50", "us", 0),
+    "added_p99": ("added latency, one client, p99", "us", 0),
+    "lag_p50": ("chunk lag, slow streams, p50", "us", 0),
+    "lag_p99": ("chunk lag, slow streams, p99", "us", 0),
+    "rss_streams": ("peak RSS, slow streams", "MiB", 1),
+    "rss_many_streams": ("peak RSS, many streams", "MiB", 1),
+    "per_stream": ("memory per open stream, many streams", "KiB", 1),
+    "rss_idle": ("RSS when idle", "MiB", 1),
+    "ready": ("start to first answer", "ms", 1),
+    "binary": ("binary", "MiB", 1),
+}
+# Rows of the sidecar alone and nginx's row that they are held against: its plain relay.
+AGAINST = {"translated_request": "request_1k", "translated_stream": "stream"}
+# What --only can name, and the rows each gives.
+GROUPS = {
+    "start": ("rss_idle", "ready", "binary"),
+    "request_1k": ("request_1k", "requests_per_second"),
+    "request_100k": ("request_100k",),
+    "stream": ("stream", "streams_per_second"),
+    "translated": ("translated_request", "translated_stream"),
+    "latency": ("added_p50", "added_p99"),
+    "slow": ("slow_chunk", "lag_p50", "lag_p99"),
+    "memory": ("rss_streams", "rss_many_streams", "per_stream"),
+}
+
+
+@dataclass
+class Bench:
+    """The proxies and what was measured of them."""
+
+    tool: Path
+    upstream: Server
+    servers: list[Server]
+    scale: Scale
+    load_core: int | None
+    probe: bytes
+    # values[row][proxy] has one value for each round.
+    values: dict[str, dict[str, list[float]]] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    def add(self, row: str, name: str, value: float) -> None:
+        self.values.setdefault(row, {}).setdefault(name, []).append(value)
+
+    def load(self, server: Server, kind: str, **options: object) -> dict:
+        """Runs the load generator against a server."""
+        given = {"to": server.address, "kind": kind, "model": MODEL, "seconds": self.scale.seconds, "warm_up": self.scale.warm_up}
+        given |= {"watch": ",".join(map(str, server.pids()))} | options
+        command = [str(self.tool), "load", *(f"{name}={value}" for name, value in given.items())]
+        with proxies.pinned(self.load_core):
+            ran = subprocess.run(command, capture_output=True, text=True, check=False)
+        what = f"{server.name}: {kind} {options}"
+        if ran.returncode != 0:
+            self.errors.append(f"{what}: {ran.stderr.strip()}")
+            return {}
+        report = json.loads(ran.stdout)
+        if report["errors"]:
+            self.errors.append(f"{what}: {report['errors']} answers were wrong or broken, the first one: {report['error']}")
+        return report if report["count"] else {}
+
+    def held(self, server: Server, streams: int, slow: int, seconds: float) -> dict:
+        """Opens many slow streams and keeps them open for the measured time."""
+        ramp = max(1.0, streams / 2000)
+        # They go on for as long as it may take to open the last one.
+        chunks = math.ceil((2 * ramp + 1.5 + seconds) * 1000 / slow)
+        return self.load(server, "held", connections=streams, slow=slow, chunks=chunks, seconds=seconds, ramp=ramp)
+
+    def round(self, groups: list[str], number: int) -> None:
+        """Takes every measure of every proxy once. Who comes first changes from round to round."""
+        turn = number % len(self.servers)
+        order = self.servers[turn:] + self.servers[:turn]
+        for server in order:
+            if server.process is None or "start" in groups or "memory" in groups:
+                self.start(server, "start" in groups)
+        for group in (g for g in groups if g not in ("start", "translated")):
+            direct: dict[str, float] = {}
+            if group == "latency":
+                report = self.load(self.upstream, "plain", connections=1)
+                direct = {"p50": report.get("p50_us", math.nan), "p99": report.get("p99_us", math.nan)}
+                self.add("added_p50", "direct", direct["p50"])
+                self.add("added_p99", "direct", direct["p99"])
+            elif group == "slow":
+                report = self.held(self.upstream, self.scale.streams, 100, self.scale.seconds)
+                self.add("lag_p50", "direct", report.get("p50_us", math.nan))
+                self.add("lag_p99", "direct", report.get("p99_us", math.nan))
+            elif group == "request_1k":
+                report = self.load(self.upstream, "plain", connections=32)
+                self.add("requests_per_second", "direct", report["count"] / report["seconds"] if report else math.nan)
+            elif group == "stream":
+                report = self.load(self.upstream, "stream", connections=32)
+                self.add("streams_per_second", "direct", report["count"] / report["seconds"] if report else math.nan)
+            for server in order:
+                self.take(group, server, direct)
+        if "translated" in groups:
+            sidecar = next(server for server in self.servers if server.name == "sidecar")
+            report = self.load(sidecar, "plain", connections=32, model=TRANSLATED_MODEL)
+            self.cpu("translated_request", sidecar, report)
+            report = self.load(sidecar, "translated", connections=32, model=TRANSLATED_MODEL)
+            self.cpu("translated_stream", sidecar, report)
+
+    def start(self, server: Server, measured: bool) -> None:
+        """Starts a proxy afresh."""
+        server.stop()
+        seconds = server.start(self.probe)
+        if measured:
+            self.add("ready", server.name, seconds * 1000)
+            self.add("rss_idle", server.name, server.memory("VmRSS"))
+            self.add("binary", server.name, Path(server.command[0]).stat().st_size / 2**20)
+
+    def cpu(self, row: str, server: Server, report: dict) -> None:
+        self.add(row, server.name, report["cpu_us"] / report["count"] if report else math.nan)
+
+    def take(self, group: str, server: Server, direct: dict[str, float]) -> None:
+        name = server.name
+        if group == "request_1k":
+            report = self.load(server, "plain", connections=32)
+            self.cpu("request_1k", server, report)
+            self.add("requests_per_second", name, report["count"] / report["seconds"] if report else math.nan)
+        elif group == "request_100k":
+            self.cpu("request_100k", server, self.load(server, "plain", connections=32, bytes=100 * 1024))
+        elif group == "stream":
+            report = self.load(server, "stream", connections=32)
+            self.cpu("stream", server, report)
+            self.add("streams_per_second", name, report["count"] / report["seconds"] if report else math.nan)
+        elif group == "latency":
+            report = self.load(server, "plain", connections=1)
+            self.add("added_p50", name, report.get("p50_us", math.nan) - direct["p50"])
+            self.add("added_p99", name, report.get("p99_us", math.nan) - direct["p99"])
+        elif group == "slow":
+            report = self.held(server, self.scale.streams, 100, self.scale.seconds)
+            self.cpu("slow_chunk", server, report)
+            self.add("lag_p50", name, report.get("p50_us", math.nan))
+            self.add("lag_p99", name, report.get("p99_us", math.nan))
+        elif group == "memory":
+            # A fresh process: its peak is that of these streams alone.
+            server.stop()
+            server.start(self.probe)
+            idle = server.memory("VmRSS")
+            self.held(server, self.scale.streams, 200, 1.0)
+            self.add("rss_streams", name, server.memory("VmHWM"))
+            self.held(server, self.scale.many_streams, 500, 1.0)
+            peak = server.memory("VmHWM")
+            self.add("rss_many_streams", name, peak)
+            self.add("per_stream", name, (peak - idle) * 1024 / self.scale.many_streams)
