@@ -1,5 +1,7 @@
 //! The vendor simulator over its sockets: both dialects, every endpoint, every directive that changes bytes or framing.
 
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+
 mod support;
 
 use base64::Engine;
