@@ -41,6 +41,8 @@ pub struct RequestQuirks {
     pub effort: BTreeMap<String, Map<String, Value>>,
     /// How a `tool_choice` that names one tool is emulated where the vendor does not take it.
     pub named_tool: Option<NamedTool>,
+    /// A function without `parameters` is refused; it gets an empty object's schema.
+    pub fill_parameters: bool,
     /// What becomes of a `response_format` of type `json_schema` where the vendor does not take it.
     pub json_schema: Option<JsonSchema>,
     pub messages: MessageQuirks,
@@ -72,7 +74,7 @@ pub struct MessageQuirks {
     pub drop_name: bool,
     /// Further message fields that are refused.
     pub drop_fields: Vec<String>,
-    /// Types of content parts that the vendor cannot read (`file`, `input_audio`, `image_url`): refused with 400.
+    /// Types of content parts that the vendor cannot read (`file`, `input_audio`, `image_url`): a note takes their place.
     pub unsupported_parts: Vec<String>,
     /// An image's `detail` is refused.
     pub drop_image_detail: bool,

@@ -16,7 +16,10 @@ use super::error::{SendError, SendErrorKind};
 use super::stream::Stream;
 
 /// The largest answer head that is read, in bytes.
-const MAX_HEAD: usize = 64 << 10;
+const MAX_HEAD: usize = 16 << 10;
+
+/// The most that is read ahead of an answer. A slice of it that waits for a slow client keeps all of it in memory, so it is small.
+const MAX_BUFFER: usize = 16 << 10;
 
 pub(super) struct Http1 {
     sender: SendRequest<RequestBody>,

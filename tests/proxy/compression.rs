@@ -67,6 +67,7 @@ async fn r25_a_bomb_is_refused_and_does_not_fill_the_memory() {
     let upstream = Upstream::start().await;
     let sidecar = Sidecar::before(&upstream, "server: {max_response: 1MiB, max_event: 1MiB}").await;
     let bomb = gzip(&vec![b' '; 128 << 20]);
+    sidecar.warm_up(&upstream).await;
     let before = sidecar.memory();
     upstream.script(answer("gzip", &bomb));
     let told = sidecar.chat(&chat::request(false)).await;

@@ -38,7 +38,8 @@ pub(super) fn turns<'a>(
     dropped: &mut Dropped,
 ) -> Result<Turns<'a>, ApiError> {
     let own = request.origin == DialectId::AnthropicMessages;
-    let mut writer = Writer { own, cache, dropped, system: Vec::new(), turns: Vec::new(), calls: Vec::new(), ids: HashSet::new() };
+    let mut writer =
+        Writer { own, cache, dropped, system: Vec::new(), turns: Vec::new(), calls: Vec::new(), results: Vec::new(), ids: HashSet::new() };
     for message in &request.messages {
         writer.message(message)?;
     }
@@ -53,8 +54,10 @@ struct Writer<'a, 'd> {
     dropped: &'d mut Dropped,
     system: Vec<Block<'a>>,
     turns: Vec<Turn<'a>>,
-    /// The calls of the assistant turn just written, and their results as far as they have come.
+    /// The calls of the assistant turn just written.
     calls: Vec<Call<'a>>,
+    /// Their results as far as they have come, in the order they came.
+    results: Vec<Block<'a>>,
     /// Call ids used so far; the vendor wants them to be unique.
     ids: HashSet<Cow<'a, str>>,
 }
@@ -63,7 +66,7 @@ struct Call<'a> {
     /// The id as the client wrote it.
     id: &'a str,
     written: Cow<'a, str>,
-    result: Option<Block<'a>>,
+    answered: bool,
 }
 
 impl<'a> Writer<'a, '_> {
@@ -102,7 +105,7 @@ impl<'a> Writer<'a, '_> {
 
     fn assistant_message(&mut self, message: &'a Message) -> Result<(), ApiError> {
         // A second assistant message right after the first is part of the same turn, whose calls still wait.
-        if self.turns.last().is_none_or(|turn| turn.role != "assistant") || self.calls.iter().any(|call| call.result.is_some()) {
+        if self.turns.last().is_none_or(|turn| turn.role != "assistant") || !self.results.is_empty() {
             self.answer_calls()?;
         }
         let mut blocks = Vec::with_capacity(message.parts.len());
@@ -110,7 +113,7 @@ impl<'a> Writer<'a, '_> {
             if let PartKind::ToolCall { id, name, arguments, custom } = &part.kind {
                 let input = if *custom { to_raw(&serde_json::json!({ "input": arguments })) } else { input_object(arguments) };
                 let written = self.new_id(id);
-                self.calls.push(Call { id, written: written.clone(), result: None });
+                self.calls.push(Call { id, written: written.clone(), answered: false });
                 let cache_control = self.cache.take(part.cache.as_ref());
                 blocks.push(Block::ToolUse { id: written, name, input, cache_control });
             } else {
@@ -130,7 +133,7 @@ impl<'a> Writer<'a, '_> {
                 blocks.extend(self.block(part)?);
                 continue;
             };
-            let Some(at) = self.calls.iter().position(|call| call.id == id && call.result.is_none()) else {
+            let Some(at) = self.calls.iter().position(|call| call.id == id && !call.answered) else {
                 return Err(unmatched(format!("the tool result for `{}` follows no such call of the assistant", short(id))));
             };
             let mut content = Vec::with_capacity(parts.len());
@@ -140,7 +143,8 @@ impl<'a> Writer<'a, '_> {
             let cache_control = self.cache.take(part.cache.as_ref());
             if let Some(call) = self.calls.get_mut(at) {
                 let tool_use_id = call.written.clone();
-                call.result = Some(Block::ToolResult { tool_use_id, content, is_error: *is_error, cache_control });
+                call.answered = true;
+                self.results.push(Block::ToolResult { tool_use_id, content, is_error: *is_error, cache_control });
             }
         }
         if !blocks.is_empty() {
@@ -149,17 +153,15 @@ impl<'a> Writer<'a, '_> {
         Ok(())
     }
 
-    /// Writes the results of the last assistant turn's calls, in the calls' order, before anything said since.
+    /// Writes the results of the last assistant turn's calls before anything said since.
     fn answer_calls(&mut self) -> Result<(), ApiError> {
-        if self.calls.is_empty() {
-            return Ok(());
+        if let Some(call) = self.calls.iter().find(|call| !call.answered) {
+            return Err(unmatched(format!("the tool call `{}` has no result right after it", short(call.id))));
         }
-        let mut results = Vec::with_capacity(self.calls.len());
-        for call in self.calls.drain(..) {
-            let Some(result) = call.result else {
-                return Err(unmatched(format!("the tool call `{}` has no result right after it", short(call.id))));
-            };
-            results.push(result);
+        self.calls.clear();
+        let mut results = std::mem::take(&mut self.results);
+        if results.is_empty() {
+            return Ok(());
         }
         match self.turns.last_mut() {
             Some(turn) if turn.role == "user" => {

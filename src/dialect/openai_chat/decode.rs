@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use super::editor::{invalid_event, truncated};
 use super::normalize::{Chunk, Normalizer};
 use super::{error, finish, read_response, usage};
-use crate::chat::{ApiError, Event, Usage};
+use crate::chat::{ApiError, Event, FinishReason, Usage};
 use crate::dialect::Decode;
 
 /// Reads a stream. Deviations of the vendor are repaired by the normalizer before anything is read.
@@ -14,16 +14,15 @@ pub struct Decoder {
     normalizer: Normalizer,
     started: bool,
     done: bool,
-    /// Choices that have finished, and those that were seen.
-    finished: Vec<u32>,
-    seen: Vec<u32>,
+    /// Choices that were seen and have not finished.
+    open: Vec<u32>,
     /// The usage as last told to the hub.
     usage: Option<Usage>,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { normalizer: Normalizer::new("", 0), started: false, done: false, finished: Vec::new(), seen: Vec::new(), usage: None }
+        Self { normalizer: Normalizer::new("", 0), started: false, done: false, open: Vec::new(), usage: None }
     }
 }
 
@@ -73,20 +72,17 @@ impl Decoder {
         }
         for raw in chunk.get("choices").and_then(Value::as_array).into_iter().flatten() {
             let choice = raw.get("index").and_then(Value::as_u64).and_then(|index| u32::try_from(index).ok()).unwrap_or(0);
-            if !self.seen.contains(&choice) {
-                self.seen.push(choice);
+            if !self.open.contains(&choice) {
+                self.open.push(choice);
             }
             if let Some(Value::Object(delta)) = raw.get("delta") {
                 read_delta(choice, delta, out);
-            }
-            if let Some(text) = raw.get("text").and_then(Value::as_str).filter(|text| !text.is_empty()) {
-                out.push(Event::Text { choice, text: text.to_owned() });
             }
             if let Some(value @ Value::Object(_)) = raw.get("logprobs") {
                 out.push(Event::Logprobs { choice, value: value.clone() });
             }
             if let Some(word) = raw.get("finish_reason").and_then(Value::as_str) {
-                self.finished.push(choice);
+                self.open.retain(|open| *open != choice);
                 out.push(Event::Finish { choice, reason: finish::read(word), stop_sequence: None });
             }
         }
@@ -94,13 +90,16 @@ impl Decoder {
 
     /// The vendor says that the answer is whole.
     fn finish(&mut self, out: &mut Vec<Event>) -> Result<(), ApiError> {
-        // Without a single choice there is no answer; a choice that was not finished by a word of its own just stopped.
-        if self.seen.is_empty() {
+        for end in self.normalizer.ends() {
+            self.chunk(&end, out);
+        }
+        if !self.started {
+            // Without a single choice there is no answer.
             return Err(truncated());
         }
-        for choice in self.seen.iter().filter(|choice| !self.finished.contains(choice)) {
-            out.push(Event::Finish { choice: *choice, reason: crate::chat::FinishReason::Stop, stop_sequence: None });
-        }
+        // A choice that was not finished by a word of its own just stopped.
+        let stopped = |choice| Event::Finish { choice, reason: FinishReason::Stop, stop_sequence: None };
+        out.extend(self.open.drain(..).map(stopped));
         self.done = true;
         out.push(Event::Done);
         Ok(())

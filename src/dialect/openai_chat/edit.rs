@@ -46,8 +46,9 @@ impl Edit<'_, '_> {
         self.map_values();
         self.map_effort();
         self.choose_tool();
+        self.fill_parameters();
         let instruction = self.lower_schema();
-        self.edit_messages(instruction)?;
+        self.edit_messages(instruction);
         self.rename();
         self.cap();
         for name in &self.quirks.drop {
@@ -143,6 +144,22 @@ impl Edit<'_, '_> {
         }
     }
 
+    fn fill_parameters(&mut self) {
+        let lacks =
+            |tool: &Map<String, Value>| tool.get("function").is_some_and(|function| function.get("parameters").is_none_or(Value::is_null));
+        let Some(raw) = self.fields.get("tools").filter(|_| self.quirks.fill_parameters) else { return };
+        let Ok(mut tools) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return };
+        if !tools.iter().any(lacks) {
+            return;
+        }
+        for tool in tools.iter_mut().filter(|tool| lacks(tool)) {
+            if let Some(Value::Object(function)) = tool.get_mut("function") {
+                function.insert("parameters".into(), json!({"type": "object", "properties": {}}));
+            }
+        }
+        self.replace("tools", to_raw(&tools));
+    }
+
     /// Takes a JSON schema back to what the vendor can do; the rest is said in words, which are returned.
     fn lower_schema(&mut self) -> Option<String> {
         let how = self.quirks.json_schema?;
@@ -158,18 +175,17 @@ impl Edit<'_, '_> {
         Some(instruction)
     }
 
-    fn edit_messages(&mut self, instruction: Option<String>) -> Result<(), ApiError> {
+    fn edit_messages(&mut self, instruction: Option<String>) {
         if instruction.is_none() && self.quirks.messages.is_empty() {
-            return Ok(());
+            return;
         }
-        let Some(raw) = self.fields.get("messages") else { return Ok(()) };
-        let Ok(mut messages) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return Ok(()) };
+        let Some(raw) = self.fields.get("messages") else { return };
+        let Ok(mut messages) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return };
         if let Some(instruction) = instruction {
             edit_messages::instruct(&mut messages, &instruction);
         }
-        edit_messages::edit(&mut messages, &self.quirks.messages, self.dropped)?;
+        edit_messages::edit(&mut messages, &self.quirks.messages, self.dropped);
         self.replace("messages", to_raw(&messages));
-        Ok(())
     }
 
     fn rename(&mut self) {
@@ -206,7 +222,7 @@ impl Edit<'_, '_> {
 }
 
 /// A 400 for a field that the vendor cannot do justice to.
-pub fn unsupported(name: &str) -> ApiError {
+fn unsupported(name: &str) -> ApiError {
     ApiError::invalid("unsupported_parameter", name, format!("`{name}` is not supported by the vendor of this model"))
 }
 

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::normalize::{self, Chunk, Normalizer};
-use super::{message, usage};
+use super::normalize::{Chunk, Normalizer};
+use super::{message, usage, whole};
 use crate::chat::ApiError;
 use crate::codec::sse;
 use crate::dialect::{Edited, Reply, Seen, Tap, Verdict};
@@ -30,9 +30,7 @@ impl Editor {
         };
         let data = event.data.trim_ascii();
         if data == b"[DONE]" {
-            seen.done = true;
-            let end = self.closing();
-            return Ok(if end == DONE { Verdict::Pass } else { Verdict::Replace(end) });
+            return Ok(Verdict::Replace(self.closing(seen)));
         }
         if data.is_empty() || seen.done {
             return Ok(Verdict::Drop);
@@ -53,12 +51,17 @@ impl Editor {
         })
     }
 
-    /// What ends the stream: the usage, if the client asked for it, and the terminal marker.
-    fn closing(&mut self) -> Vec<u8> {
-        let usage = if self.include_usage { self.normalizer.usage_chunk() } else { None };
-        let mut end = usage.map(|chunk| frame(&chunk)).unwrap_or_default();
-        end.extend_from_slice(DONE);
-        end
+    /// What ends the stream: the ends of the choices, the usage, if the client asked for it, and the terminal marker.
+    fn closing(&mut self, seen: &mut Seen) -> Vec<u8> {
+        seen.done = true;
+        let mut chunks = self.normalizer.ends();
+        seen.content |= !chunks.is_empty();
+        if self.include_usage {
+            chunks.extend(self.normalizer.usage_chunk());
+        }
+        let mut closing: Vec<u8> = chunks.iter().flat_map(frame).collect();
+        closing.extend_from_slice(DONE);
+        closing
     }
 }
 
@@ -74,8 +77,7 @@ impl Tap for Editor {
         if !self.normalizer.finished() {
             return Err(truncated());
         }
-        seen.done = true;
-        Ok(self.closing())
+        Ok(self.closing(seen))
     }
 }
 
@@ -83,7 +85,7 @@ impl Tap for Editor {
 pub fn whole(body: Bytes, reply: &Reply, deviates: bool) -> Result<Edited, ApiError> {
     let invalid = |why: &str| ApiError::upstream("upstream_invalid_response", format!("the upstream's answer {why}"));
     let mut answer: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| invalid("is not a JSON object"))?;
-    let normalized = normalize::whole(&mut answer, &reply.upstream_model, reply.created)?;
+    let normalized = whole::normalize(&mut answer, &reply.upstream_model, reply.created)?;
     let usage = answer.get("usage").and_then(usage::read);
     check_shape(&answer).map_err(invalid)?;
     let body = if deviates && normalized { Bytes::from(Value::Object(answer).to_string()) } else { body };

@@ -1,9 +1,9 @@
-//! Brings a vendor's answer to the letter of the format, chunk by chunk or whole. The editor (relay) writes the result, the
-//! reader (translation) reads it, so that what vendors do differently is known in this one place.
+//! Brings a vendor's stream to the letter of the format. The editor (relay) writes the result, the decoder (translation) reads
+//! it, so that what vendors do differently is known in this one place (and in `whole` for answers that are no streams).
 
 use serde_json::{Map, Value, json};
 
-use super::calls::{self, Calls};
+use super::calls::Calls;
 use super::finish::{self, Word};
 use super::{error, message, usage};
 use crate::base::id;
@@ -11,7 +11,8 @@ use crate::chat::ApiError;
 
 type Object = Map<String, Value>;
 
-/// Brings the chunks of one stream to the letter of the format.
+/// Brings the chunks of one stream to the letter of the format. The end of a choice is held back until the stream ends, as
+/// vendors let more of it follow: another tool call (Together), an error (OpenRouter), a later verdict (Azure).
 #[derive(Debug)]
 pub struct Normalizer {
     head: Option<Head>,
@@ -36,8 +37,9 @@ struct Head {
 struct Choice {
     index: u64,
     has_role: bool,
-    finished: bool,
     calls: Calls,
+    /// The chunk that ends the choice, once the vendor has sent it.
+    end: Option<Object>,
 }
 
 /// What has become of a chunk.
@@ -46,7 +48,7 @@ pub enum Chunk {
     /// It did not deviate.
     Same(Object),
     Changed(Object),
-    /// Nothing of it is for the client; its usage, if any, was kept.
+    /// Nothing of it is for the client now; its usage and its choices' ends, if any, are kept.
     Nothing,
 }
 
@@ -63,15 +65,12 @@ impl Normalizer {
         let Some(Value::Array(raw)) = chunk.get_mut("choices").map(Value::take) else { return Ok(Chunk::Nothing) };
         let mut kept = Vec::with_capacity(raw.len());
         for (position, raw) in raw.into_iter().enumerate() {
-            let Value::Object(mut raw) = raw else {
-                changed = true;
-                continue;
+            let keep = match raw {
+                Value::Object(raw) => self.choice(raw, position, &chunk, &mut changed)?,
+                _ => None,
             };
-            let keep = self.choice(&mut raw, position, &mut changed)?;
-            changed |= !keep;
-            if keep {
-                kept.push(Value::Object(raw));
-            }
+            changed |= keep.is_none();
+            kept.extend(keep);
         }
         if kept.is_empty() {
             return Ok(Chunk::Nothing);
@@ -83,12 +82,38 @@ impl Normalizer {
 
     /// Whether the answer is whole as far as its choices tell.
     pub fn finished(&self) -> bool {
-        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.finished)
+        !self.choices.is_empty() && self.choices.iter().all(|choice| choice.end.is_some())
     }
 
     /// The latest usage.
     pub fn usage(&self) -> Option<&Object> {
         self.usage.as_ref()
+    }
+
+    /// The chunks that end the choices, once the stream has ended.
+    pub fn ends(&mut self) -> Vec<Object> {
+        let mut ends = Vec::new();
+        for choice in &mut self.choices {
+            let Some(mut end) = choice.end.take() else { continue };
+            let missing = choice.calls.close();
+            if !missing.is_empty() {
+                let mut arguments = end.clone();
+                arguments
+                    .insert("choices".into(), json!([{"index": choice.index, "delta": {"tool_calls": missing}, "finish_reason": null}]));
+                ends.push(arguments);
+            }
+            if !choice.calls.is_empty()
+                && let Some(word) = end.get_mut("choices").and_then(|choices| choices.get_mut(0)?.get_mut("finish_reason"))
+                && *word == "stop"
+            {
+                *word = "tool_calls".into();
+            }
+            ends.push(end);
+        }
+        ends.iter_mut().for_each(|end| {
+            self.fix_head(end);
+        });
+        ends
     }
 
     /// The usage as the last chunk of the stream.
@@ -137,8 +162,8 @@ impl Normalizer {
         changed
     }
 
-    /// Repairs one choice of a chunk; `false` when there is nothing of it to send.
-    fn choice(&mut self, raw: &mut Object, position: usize, changed: &mut bool) -> Result<bool, ApiError> {
+    /// Repairs one choice of a chunk, whose other fields are `chunk`; `None` when there is nothing of it to send now.
+    fn choice(&mut self, mut raw: Object, position: usize, chunk: &Object, changed: &mut bool) -> Result<Option<Value>, ApiError> {
         let index = raw.get("index").and_then(Value::as_u64).unwrap_or_else(|| {
             *changed = true;
             raw.insert("index".into(), position.into());
@@ -148,36 +173,35 @@ impl Normalizer {
             self.choices.push(Choice { index, ..Choice::default() });
             self.choices.len() - 1
         });
-        let Some(choice) = self.choices.get_mut(at) else { return Ok(false) };
-        let finish = finish_word(raw, changed)?;
-        if !raw.contains_key("text") {
-            if !has_delta(raw, finish.is_some(), changed) {
-                return Ok(false);
+        let Some(choice) = self.choices.get_mut(at) else { return Ok(None) };
+        let finish = finish_word(&mut raw, changed)?;
+        // The legacy endpoint has text instead of a delta; Together sends both.
+        let is_legacy = raw.contains_key("text") && !raw.contains_key("delta");
+        let says = if is_legacy {
+            raw.get("text").is_some_and(|text| text != "")
+        } else {
+            if !has_delta(&mut raw, finish.is_some(), changed) {
+                return Ok(None);
             }
-            let Some(Value::Object(delta)) = raw.get_mut("delta") else { return Ok(false) };
+            let Some(Value::Object(delta)) = raw.get_mut("delta") else { return Ok(None) };
             *changed |= message::normalize(delta);
-            choice.delta(delta, finish.is_some(), changed);
-            if choice.finished && !message::says_something(delta) {
-                return Ok(false);
-            }
+            let opens = !choice.has_role;
+            choice.delta(delta, changed);
+            opens || message::says_something(delta)
+        };
+        if finish.is_some() {
+            choice.end = Some(end(&raw, chunk, is_legacy));
+            raw.insert("finish_reason".into(), Value::Null);
+            *changed = true;
         }
-        if let Some(word) = finish {
-            if choice.finished {
-                raw.insert("finish_reason".into(), Value::Null);
-                *changed = true;
-            } else if word == "stop" && !choice.calls.is_empty() {
-                raw.insert("finish_reason".into(), "tool_calls".into());
-                *changed = true;
-            }
-            choice.finished = true;
-        }
-        Ok(true)
+        let says_more = says || choice.end.is_none();
+        Ok(says_more.then_some(Value::Object(raw)))
     }
 }
 
 impl Choice {
     /// Lets the role through once, at the start, and numbers the tool calls.
-    fn delta(&mut self, delta: &mut Object, finishes: bool, changed: &mut bool) {
+    fn delta(&mut self, delta: &mut Object, changed: &mut bool) {
         if self.has_role {
             *changed |= delta.shift_remove("role").is_some();
         } else {
@@ -194,102 +218,24 @@ impl Choice {
                 delta.shift_remove("tool_calls");
             }
         }
-        if finishes {
-            let missing = self.calls.close();
-            if !missing.is_empty() {
-                *changed = true;
-                match delta.get_mut("tool_calls") {
-                    Some(Value::Array(calls)) => calls.extend(missing),
-                    _ => {
-                        delta.insert("tool_calls".into(), Value::Array(missing));
-                    }
-                }
-            }
-        }
     }
 }
 
-/// Brings a whole answer to the letter of the format. Says whether anything had to change.
-pub fn whole(body: &mut Object, model: &str, created: u64) -> Result<bool, ApiError> {
-    report(body)?;
-    let mut changed = false;
-    if let Some(Value::Array(choices)) = body.get_mut("choices") {
-        for (position, raw) in choices.iter_mut().enumerate() {
-            if let Value::Object(raw) = raw {
-                whole_choice(raw, position, &mut changed)?;
-            }
-        }
-        for (key, fallback) in
-            [("id", Value::from("")), ("object", "chat.completion".into()), ("created", created.into()), ("model", model.into())]
-        {
-            let missing = body.get(key).is_none_or(|value| value.is_null() || value == "");
-            if missing {
-                let fallback = if key == "id" { id::random("chatcmpl-", 29).into() } else { fallback };
-                body.insert(key.into(), fallback);
-                changed = true;
-            }
-        }
+/// The chunk that ends a choice: everything of the vendor's last one but what the choice said in it.
+fn end(choice: &Object, chunk: &Object, is_legacy: bool) -> Object {
+    let mut choice = choice.clone();
+    if is_legacy {
+        choice.insert("text".into(), "".into());
+    } else {
+        choice.insert("delta".into(), json!({}));
     }
-    if let Some(Value::Object(usage)) = body.get_mut("usage") {
-        changed |= usage::normalize(usage);
-    }
-    Ok(changed)
-}
-
-fn whole_choice(raw: &mut Object, position: usize, changed: &mut bool) -> Result<(), ApiError> {
-    if !raw.get("index").is_some_and(Value::is_u64) {
-        raw.insert("index".into(), position.into());
-        *changed = true;
-    }
-    let mut finish = finish_word(raw, changed)?;
-    let mut has_calls = false;
-    if let Some(Value::Object(answer)) = raw.get_mut("message") {
-        *changed |= message::normalize(answer);
-        if answer.get("role").is_none_or(|role| role != "assistant") {
-            answer.insert("role".into(), "assistant".into());
-            *changed = true;
-        }
-        if !answer.contains_key("content") {
-            answer.insert("content".into(), Value::Null);
-            *changed = true;
-        }
-        if let Some(Value::Array(calls)) = answer.get_mut("tool_calls") {
-            has_calls = !calls.is_empty();
-            calls.iter_mut().for_each(|call| whole_call(call, changed));
-        }
-    }
-    if finish.as_deref() == Some("stop") && has_calls || finish.is_none() {
-        finish = Some(if has_calls { "tool_calls" } else { "stop" }.to_owned());
-        raw.insert("finish_reason".into(), finish.into());
-        *changed = true;
-    }
-    Ok(())
-}
-
-fn whole_call(call: &mut Value, changed: &mut bool) {
-    let Value::Object(call) = call else { return };
-    if call.get("id").and_then(Value::as_str).is_none_or(|id| id.is_empty() || id == "null") {
-        call.insert("id".into(), id::random("call_", 24).into());
-        *changed = true;
-    }
-    if call.get("custom").and_then(|custom| custom.get("name")).is_some_and(|name| name == "") {
-        call.shift_remove("custom");
-        *changed = true;
-    }
-    if !call.get("type").is_some_and(Value::is_string) {
-        call.insert("type".into(), "function".into());
-        *changed = true;
-    }
-    if calls::arguments(call, changed).is_empty()
-        && let Some(Value::Object(function)) = call.get_mut("function")
-    {
-        function.insert("arguments".into(), "{}".into());
-        *changed = true;
-    }
+    let mut end = chunk.clone();
+    end.insert("choices".into(), json!([choice]));
+    end
 }
 
 /// The error that a vendor reports inside a chunk or a whole answer.
-fn report(body: &Object) -> Result<(), ApiError> {
+pub fn report(body: &Object) -> Result<(), ApiError> {
     let told = |value: Option<&Value>| match value {
         None | Some(Value::Null | Value::Bool(false)) => false,
         Some(Value::String(text)) => !text.is_empty(),
@@ -309,7 +255,7 @@ fn report(body: &Object) -> Result<(), ApiError> {
 }
 
 /// The finish word of a choice, in OpenAI's words.
-fn finish_word(raw: &mut Object, changed: &mut bool) -> Result<Option<String>, ApiError> {
+pub fn finish_word(raw: &mut Object, changed: &mut bool) -> Result<Option<String>, ApiError> {
     let Some(Value::String(said)) = raw.get("finish_reason") else { return Ok(None) };
     let word = match finish::word(said) {
         Word::Standard => return Ok(Some(said.clone())),

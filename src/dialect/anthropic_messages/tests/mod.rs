@@ -8,7 +8,7 @@ mod write_settings;
 
 use crate::dialect::{Quirks, Reply};
 
-const NO_QUIRKS: Quirks = Quirks {};
+static NO_QUIRKS: std::sync::LazyLock<Quirks> = std::sync::LazyLock::new(Quirks::default);
 
 fn reply() -> Reply {
     Reply { requested_model: "fast".into(), upstream_model: "gpt-x".into(), include_usage: true, prompt_estimate: 42, created: 1 }

@@ -93,7 +93,7 @@ fn turns_alternate_and_start_with_the_user() {
 }
 
 #[test]
-fn results_follow_their_calls_in_the_calls_order() {
+fn results_stand_first_in_the_turn_in_the_order_they_came() {
     let turns = messages(vec![
         say(Role::User, "go"),
         assistant(vec![call("a", "{\"x\": 1}"), call("b", ""), Part::from(PartKind::Text("look".into()))]),
@@ -105,7 +105,7 @@ fn results_follow_their_calls_in_the_calls_order() {
     assert_eq!(kinds(&turns[1]), ["\"text\"", "\"tool_use\"", "\"tool_use\""]);
     assert_eq!((&turns[1]["content"][1]["input"], &turns[1]["content"][2]["input"]), (&json!({"x": 1}), &json!({})));
     assert_eq!(kinds(&turns[2]), ["\"tool_result\"", "\"tool_result\"", "\"text\""]);
-    assert_eq!((&turns[2]["content"][0]["tool_use_id"], &turns[2]["content"][1]["tool_use_id"]), (&json!("a"), &json!("b")));
+    assert_eq!((&turns[2]["content"][0]["tool_use_id"], &turns[2]["content"][1]["tool_use_id"]), (&json!("b"), &json!("a")));
 }
 
 #[test]
