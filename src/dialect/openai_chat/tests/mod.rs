@@ -6,6 +6,7 @@ mod property;
 mod relay;
 mod request;
 mod stream;
+mod view;
 
 use serde_json::Value;
 
