@@ -59,8 +59,6 @@ impl Sidecar {
             .arg(directory.path().join("config.yaml"))
             .current_dir(directory.path())
             .env_clear()
-            // Freed memory goes back at once, so that what is measured is in use.
-            .env("MIMALLOC_PURGE_DELAY", "0")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
