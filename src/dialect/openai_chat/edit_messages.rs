@@ -61,6 +61,9 @@ fn edit_parts(message: &mut Message, quirks: &MessageQuirks, dropped: &mut Dropp
     for part in parts.iter_mut().filter_map(Value::as_object_mut) {
         let kind = part.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         if quirks.unsupported_parts.contains(&kind) {
+            if part.get("image_url").is_some_and(|image| image.get("detail").is_some()) {
+                dropped.add("detail");
+            }
             let note = format!("[{kind} left out: the model cannot read it]");
             *part = Map::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), note.into())]);
             dropped.add(kind);

@@ -34,9 +34,9 @@ fn each_quirk_of_the_messages() {
         (json!({"drop_fields": ["x", "y"]}), json!([{"role": "user", "content": "a", "x": 1, "y": null}]), json!([user("a")]), vec!["x"]),
         (
             json!({"unsupported_parts": ["image_url"]}),
-            json!([user(json!([{"type": "image_url", "image_url": {"url": "u"}}]))]),
+            json!([user(json!([{"type": "image_url", "image_url": {"url": "u", "detail": "low"}}]))]),
             json!([user(json!([text("[image_url left out: the model cannot read it]")]))]),
-            vec!["image_url"],
+            vec!["detail", "image_url"],
         ),
         (
             json!({"drop_image_detail": true}),
