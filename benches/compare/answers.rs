@@ -6,9 +6,8 @@ use std::ops::Range;
 pub const STAMP: usize = 19;
 
 /// Text as models cut it.
-const TOKENS: [&str; 16] = [
-    "The", " side", "car", " keeps", " every", " byte", ",", " and", " counts", " each", " one", ".", "\\n\\n", "Noth", "ing", " waits",
-];
+const TOKENS: [&str; 16] =
+    ["The", " side", "car", " keeps", " every", " byte", ",", " and", " counts", " each", " one", ".", "\\n\\n", "Noth", "ing", " waits"];
 const PADDING: &str = "k3VbQz81LmXo0TRc";
 
 /// A wire format.
@@ -85,8 +84,7 @@ impl Script {
         );
         self.push("event: ping\ndata: {\"type\": \"ping\"}\n\n");
         for index in 0..chunks {
-            let before =
-                "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"";
+            let before = "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"";
             self.content(before, &format!("\"}}{}}}\n\n", &"        "[..index % 8]), index, stamped);
         }
         self.push("event: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0   }\n\n");

@@ -142,7 +142,8 @@ impl Answers {
             let headers = headers(format);
             let length = body.len();
             Rc::new(
-                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}").into_bytes(),
+                format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n{headers}content-length: {length}\r\n\r\n{body}")
+                    .into_bytes(),
             )
         });
         Rc::clone(made)
