@@ -16,6 +16,7 @@ mod error;
 mod finish;
 mod message;
 mod normalize;
+mod outline;
 mod read_messages;
 mod read_request;
 mod read_response;
