@@ -31,6 +31,9 @@ pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
         tracing::warn!(warning, "configuration");
     }
     let tls = config.tls.as_ref().map(server::acceptor).transpose().map_err(anyhow::Error::msg)?;
+    let control_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    // Before anyone can be told that the sidecar listens: a signal that comes then shall be heard.
+    let signals = control_runtime.block_on(async { Signals::new() })?;
     let data = bind(&config.listen, "data")?;
     let admin = bind(&config.admin.listen, "admin")?;
     let workers = config.server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
@@ -51,13 +54,7 @@ pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     drop(data);
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(control(Control {
-        runtime,
-        drain,
-        phase,
-        admin,
-        threads,
-    }))?;
+    control_runtime.block_on(control(Control { runtime, drain, phase, admin, threads, signals }))?;
     access_log.flush();
     Ok(())
 }
@@ -108,11 +105,28 @@ struct Control {
     phase: watch::Sender<Phase>,
     admin: Vec<TcpListener>,
     threads: Vec<JoinHandle<()>>,
+    signals: Signals,
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
 }
 
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
-    let Control { runtime, drain, phase, admin: listeners, threads } = control;
+    let Control { runtime, drain, phase, admin: listeners, threads, mut signals } = control;
     let status = runtime.status();
     let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
     let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
@@ -125,21 +139,18 @@ async fn control(control: Control) -> anyhow::Result<()> {
             }
         });
     }
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
     loop {
         tokio::select! {
-            _ = terminate.recv() => break,
-            _ = interrupt.recv() => break,
-            _ = hangup.recv() => { admin.reload().await; }
+            _ = signals.terminate.recv() => break,
+            _ = signals.interrupt.recv() => break,
+            _ = signals.hangup.recv() => { admin.reload().await; }
             Some(()) = changes.recv() => { admin.reload().await; }
         }
     }
     tracing::info!("stopping");
     tokio::select! {
         () = stop(&runtime, &drain, &phase, threads) => Ok(()),
-        () = either(&mut terminate, &mut interrupt) => bail!("stopped at once by a second signal"),
+        () = either(&mut signals.terminate, &mut signals.interrupt) => bail!("stopped at once by a second signal"),
     }
 }
 

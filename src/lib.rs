@@ -6,7 +6,8 @@
 //!
 //! | floor | module | holds |
 //! |---|---|---|
-//! | 9 | [`app`], [`cli`] | the only ones that know everyone: configuration to parts to tasks to drain; the command line |
+//! | 10 | [`cli`] | the command line |
+//! | 9 | [`app`] | the only one that knows everyone: configuration to parts to tasks to drain |
 //! | 8 | [`server`], [`admin`], [`simulate`] | the data listener; health, metrics, configuration status; the vendor simulator |
 //! | 7 | [`proxy`] | the life of a request |
 //! | 6 | [`runtime`] | the running configuration: snapshot, reload, file watcher |

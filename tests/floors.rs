@@ -22,8 +22,8 @@ const FLOORS: &[(&str, u32)] = &[
     ("admin", 8),
     ("simulate", 8),
     ("app", 9),
-    ("cli", 9),
-    ("main", 9),
+    ("cli", 10),
+    ("main", 11),
 ];
 
 /// The lowest floor that may name hyper or tokio's network types.

@@ -5,7 +5,7 @@ use llm_sidecar::vendor;
 const HEAD: &str = "| `type` | vendor | format | key taken from, unless `api_key` is given |\n|---|---|---|---|\n";
 
 fn row(id: &str) -> String {
-    let row = vendor::vendor(id).unwrap();
+    let Some(row) = vendor::vendor(id) else { return String::new() };
     let names: Vec<String> = std::iter::once(id).chain(row.aliases.iter().map(String::as_str)).map(|name| format!("`{name}`")).collect();
     let env: Vec<String> = row.env.iter().map(|name| format!("`{name}`")).collect();
     let key = match (row.needs_key, env.is_empty()) {

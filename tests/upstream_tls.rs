@@ -1,4 +1,5 @@
 //! Upstreams under TLS: HTTP/2 and HTTP/1.1 by ALPN, a provider's own CA, connection reuse, and certificates that are not to be trusted.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 mod support;
 
@@ -12,7 +13,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::PrivateKeyDer;
-use support::Sidecar;
+use serde_json::{Value, json};
+use support::sidecar::Sidecar;
 
 /// A vendor under TLS that counts connections and remembers the version and key of the last request.
 struct Vendor {
@@ -79,50 +81,53 @@ impl Vendor {
         vendor
     }
 
-    fn sidecar(&self, tls: &str) -> Sidecar {
+    async fn sidecar(&self, tls: &str) -> Sidecar {
         Sidecar::start(&format!(
             "providers:\n  secure:\n    type: openai_compatible\n    base_url: https://localhost:{}/v1\n    api_key: ${{KEY:-canary-key}}\n    retry: {{attempts: 1}}\n    tls: {tls}\n",
             self.address.port()
         ))
+        .await
     }
 }
 
-const REQUEST: &str = r#"{"model":"secure/m","messages":[{"role":"user","content":"hi"}]}"#;
+fn request() -> Value {
+    json!({"model": "secure/m", "messages": [{"role": "user", "content": "hi"}]})
+}
 
-#[test]
-fn http2_is_used_where_the_upstream_offers_it_and_one_connection_serves_many_requests() {
+#[tokio::test]
+async fn http2_is_used_where_the_upstream_offers_it_and_one_connection_serves_many_requests() {
     let vendor = Vendor::start("localhost", &[b"h2", b"http/1.1"]);
-    let sidecar = vendor.sidecar(&format!("{{ca: {}}}", vendor.ca.path().display()));
+    let sidecar = vendor.sidecar(&format!("{{ca: {}}}", vendor.ca.path().display())).await;
     for _ in 0..10 {
-        let answer = sidecar.post("/v1/chat/completions", REQUEST);
-        assert_eq!(answer.status, 200, "{}", answer.text());
+        let answer = sidecar.chat(&request()).await;
+        assert_eq!(answer.status(), 200, "{}", answer.text());
     }
     assert_eq!(vendor.http2.load(Ordering::SeqCst), 10);
     assert!(vendor.connections.load(Ordering::SeqCst) <= 2, "one connection a worker");
 }
 
-#[test]
-fn http1_connections_under_tls_are_kept() {
+#[tokio::test]
+async fn http1_connections_under_tls_are_kept() {
     let vendor = Vendor::start("localhost", &[b"http/1.1"]);
-    let sidecar = vendor.sidecar(&format!("{{ca: {}}}", vendor.ca.path().display()));
+    let sidecar = vendor.sidecar(&format!("{{ca: {}}}", vendor.ca.path().display())).await;
     for _ in 0..10 {
-        assert_eq!(sidecar.post("/v1/chat/completions", REQUEST).status, 200);
+        assert_eq!(sidecar.chat(&request()).await.status(), 200);
     }
     assert_eq!(vendor.http2.load(Ordering::SeqCst), 0);
     assert!(vendor.connections.load(Ordering::SeqCst) <= 2);
 }
 
-#[test]
-fn an_unknown_authority_and_a_wrong_name_get_no_request() {
+#[tokio::test]
+async fn an_unknown_authority_and_a_wrong_name_get_no_request() {
     let vendor = Vendor::start("localhost", &[b"h2"]);
-    let stranger = vendor.sidecar("{}");
-    let answer = stranger.post("/v1/chat/completions", REQUEST);
-    assert_eq!(answer.status, 502);
+    let stranger = vendor.sidecar("{}").await;
+    let answer = stranger.chat(&request()).await;
+    assert_eq!(answer.status(), 502);
     assert!(answer.text().contains("upstream_tls"), "{}", answer.text());
     let other = Vendor::start("elsewhere.example", &[b"h2"]);
-    let misnamed = other.sidecar(&format!("{{ca: {}}}", other.ca.path().display()));
-    assert_eq!(misnamed.post("/v1/chat/completions", REQUEST).status, 502);
-    let renamed = other.sidecar(&format!("{{ca: {}, server_name: elsewhere.example}}", other.ca.path().display()));
-    assert_eq!(renamed.post("/v1/chat/completions", REQUEST).status, 200);
+    let misnamed = other.sidecar(&format!("{{ca: {}}}", other.ca.path().display())).await;
+    assert_eq!(misnamed.chat(&request()).await.status(), 502);
+    let renamed = other.sidecar(&format!("{{ca: {}, server_name: elsewhere.example}}", other.ca.path().display())).await;
+    assert_eq!(renamed.chat(&request()).await.status(), 200);
     assert_eq!(vendor.requests.load(Ordering::SeqCst), 0);
 }

@@ -148,7 +148,7 @@ pub trait Tap: Send {
 /// What a tap has seen of a stream so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Seen {
-    /// Something of the answer has come.
+    /// Something of the answer has come. A tap sets it again for each event with content.
     pub content: bool,
     /// The answer is whole: the vendor's terminal marker has come.
     pub done: bool,

@@ -94,7 +94,7 @@ pub struct MessageQuirks {
     pub drop_name: bool,
     /// Further message fields that are refused.
     pub drop_fields: Vec<String>,
-    /// Types of content parts that the vendor cannot read (`file`, `input_audio`, `image_url`): refused with 400.
+    /// Types of content parts that the vendor cannot read (`file`, `input_audio`, `image_url`): a note takes their place.
     pub unsupported_parts: Vec<String>,
     /// An image's `detail` is refused.
     pub drop_image_detail: bool,

@@ -37,6 +37,8 @@ struct Failed {
     class: AttemptClass,
     /// The vendor's own status, 0 where none came.
     status: u16,
+    /// The same target would fail in the same way again.
+    hopeless: bool,
     error: ApiError,
 }
 
@@ -56,6 +58,7 @@ pub(super) async fn run(worker: &Arc<Worker>, snapshot: &Snapshot, call: Call, m
         };
         meter.attempt_ended(failed.class);
         let Next { retry_same, fall_back } = classify::next(failed.class, failed.status);
+        let retry_same = retry_same && !failed.hopeless;
         let spent = meter.attempts() >= most;
         let another = at + 1 < call.targets.len();
         tracing::debug!(
@@ -149,7 +152,7 @@ async fn attempt(
     answered.map_err(|mut error| {
         error.message = redacted(provider, &error.message);
         let class = if error.fault == Fault::Upstream && is_refusal(&error) { AttemptClass::Refused } else { AttemptClass::Ambiguous };
-        Failed { class, status: 0, error }
+        Failed { class, status: 0, hopeless: false, error }
     })
 }
 
@@ -305,7 +308,7 @@ async fn vendor_error(provider: &Provider, head: &Response<()>, source: Source) 
     // An error body that breaks off still has its status.
     let body = collect(source, MAX_ERROR).await.unwrap_or_default();
     let error = read_vendor_error(provider, status, head.headers(), &body);
-    Failed { class: classify::answer(status.as_u16(), &error), status: status.as_u16(), error }
+    Failed { class: classify::answer(status.as_u16(), &error), status: status.as_u16(), hopeless: false, error }
 }
 
 /// A vendor's error answer as the client is told it: status kept, words redacted, hints translated.
@@ -342,11 +345,11 @@ fn is_refusal(error: &ApiError) -> bool {
 }
 
 fn refused_here(error: ApiError) -> Failed {
-    Failed { class: AttemptClass::Deterministic, status: error.status, error }
+    Failed { class: AttemptClass::Deterministic, status: error.status, hopeless: true, error }
 }
 
 fn ambiguous(error: ApiError) -> Failed {
-    Failed { class: AttemptClass::Ambiguous, status: 0, error }
+    Failed { class: AttemptClass::Ambiguous, status: 0, hopeless: false, error }
 }
 
 /// What the client is told of a request that got no answer; hosts and addresses stay in the log.
@@ -371,9 +374,9 @@ pub(super) fn send_error(error: &SendError) -> ApiError {
 }
 
 fn send_failed(error: &SendError) -> Failed {
-    let told = send_error(error);
-    let status = if error.kind == SendErrorKind::TlsUntrusted { 0 } else { told.status };
-    Failed { class: error.kind.class(), status, error: told }
+    // A certificate does not become valid by asking again.
+    let hopeless = error.kind == SendErrorKind::TlsUntrusted;
+    Failed { class: error.kind.class(), status: 0, hopeless, error: send_error(error) }
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {

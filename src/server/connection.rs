@@ -23,7 +23,10 @@ use crate::config;
 use crate::proxy::{self, ClientConnection, Worker};
 
 const TLS_LIMIT: Duration = Duration::from_secs(5);
-const MAX_HEAD: usize = 64 << 10;
+/// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
+const MAX_HEAD: usize = 70 << 10;
+/// The most that is buffered of a request, and of an answer that its client is slow to read. It has to hold a head.
+const MAX_BUFFER: usize = 96 << 10;
 const MAX_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -74,6 +77,7 @@ where
         .header_read_timeout(None)
         .max_header_size(MAX_HEAD)
         .max_headers(MAX_HEADERS)
+        .max_buf_size(MAX_BUFFER)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     loop {

@@ -8,7 +8,7 @@ use super::sample;
 use super::script::Script;
 use super::text::{self, Pieces};
 use super::tools::{self, Call};
-use crate::chat::{ApiError, DialectId, Event, FinishReason, OutputFormat, Part, PartKind, Reasoning, Request, Role, Usage};
+use crate::chat::{ApiError, DialectId, Event, FinishReason, OutputFormat, Part, PartKind, Reasoning, Request, Role, ToolKind, Usage};
 
 /// The most answers (`n`) to one request.
 const MAX_CHOICES: u32 = 128;
@@ -26,7 +26,7 @@ pub(super) fn said(request: &Request, directives: &mut Directives) -> Result<Str
 /// The prompt's tokens: all text, arguments and tool schemas at about four characters a token.
 pub(super) fn prompt_tokens(request: &Request) -> u64 {
     let messages: usize = request.messages.iter().flat_map(|message| &message.parts).map(chars).sum();
-    let tools: usize = request.tools.iter().map(|tool| format!("{:?}", tool.kind).len()).sum();
+    let tools: usize = request.tools.iter().map(|tool| tool_chars(&tool.kind)).sum();
     text::tokens(messages + tools).max(1)
 }
 
@@ -185,6 +185,19 @@ fn chars(part: &Part) -> usize {
         PartKind::Image { .. } | PartKind::Audio { .. } | PartKind::Document { .. } => 340,
         PartKind::RedactedThinking { data } => data.len(),
         PartKind::Native { value, .. } => value.to_string().len(),
+    }
+}
+
+fn tool_chars(tool: &ToolKind) -> usize {
+    let length = |text: &Option<String>| text.as_ref().map_or(0, |text| text.chars().count());
+    match tool {
+        ToolKind::Function { name, description, parameters, .. } => {
+            name.len() + length(description) + parameters.as_ref().map_or(0, |schema| schema.get().len())
+        }
+        ToolKind::Custom { name, description, format } => {
+            name.len() + length(description) + format.as_ref().map_or(0, |format| format.to_string().len())
+        }
+        ToolKind::Native { value, .. } => value.to_string().len(),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::Incoming;
@@ -67,9 +67,10 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
         _ => DialectId::OpenAiChat,
     };
     let request_id = id::request_id();
-    let mut response = match answer(&simulator, request, found, id, reset).await {
+    let exchange = Exchange { simulator: &simulator, id, request_id: &request_id, reset };
+    let mut response = match answer(&exchange, request, found).await {
         Ok(response) => response,
-        Err(error) => refusal(&error, id, &request_id),
+        Err(error) => exchange.refusal(&error),
     };
     let name = match id {
         DialectId::OpenAiChat => "x-request-id",
@@ -81,13 +82,26 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
     response
 }
 
+/// What all of one answer's making needs.
+struct Exchange<'a> {
+    simulator: &'a Simulator,
+    id: DialectId,
+    request_id: &'a str,
+    reset: Reset,
+}
+
+impl Exchange<'_> {
+    fn refusal(&self, error: &ApiError) -> Response<Body> {
+        written(error.status, "application/json", body::full(dialect(self.id).write_error(error, self.request_id)))
+    }
+}
+
 async fn answer(
-    simulator: &Simulator,
+    exchange: &Exchange<'_>,
     request: Request<Incoming>,
     found: Option<(Route, Option<String>)>,
-    id: DialectId,
-    reset: Reset,
 ) -> Result<Response<Body>, ApiError> {
+    let Exchange { simulator, id, .. } = *exchange;
     let (head, incoming) = request.into_parts();
     check_key(simulator, &head.headers)?;
     let mut directives = Directives::from_headers(&head.headers)?;
@@ -100,7 +114,7 @@ async fn answer(
         _ => Method::POST,
     };
     if head.method != wanted {
-        let mut response = refusal(&error(405, Some("method_not_allowed"), "method not allowed"), id, "");
+        let mut response = exchange.refusal(&error(405, Some("method_not_allowed"), "method not allowed"));
         response.headers_mut().insert(ALLOW, HeaderValue::from_static(if wanted == Method::GET { "GET" } else { "POST" }));
         return Ok(response);
     }
@@ -108,7 +122,7 @@ async fn answer(
     if matches!(route, Route::Files | Route::Transcriptions) {
         let upload = files::receive(&head.headers, incoming).await?;
         let answer = if route == Route::Files { simulator.files.lock().add(upload) } else { audio::transcribe(&upload) };
-        return finish(answer, 0, simulator, &directives, id, reset).await;
+        return finish(exchange, answer, 0, directives).await;
     }
     let body = Limited::new(incoming, MAX_BODY).collect().await;
     let body = body.map_err(|_| error(413, Some("request_too_large"), "the body is too large or was cut"))?.to_bytes();
@@ -126,20 +140,12 @@ async fn answer(
         Route::Speech => audio::speak(&call, &mut directives),
         Route::Files | Route::Transcriptions => Err(ApiError::internal("uploads are answered above")),
     }?;
-    finish(answer, key, simulator, &directives, id, reset).await
+    finish(exchange, answer, key, directives).await
 }
 
 /// Applies the directives to an answer. `key` tells equal requests for `times`.
-async fn finish(
-    answer: Answer,
-    key: u64,
-    simulator: &Simulator,
-    directives: &Directives,
-    id: DialectId,
-    reset: Reset,
-) -> Result<Response<Body>, ApiError> {
-    let mut directives = directives.clone();
-    if directives.times.is_some_and(|times| !simulator.still_fails(key, times)) {
+async fn finish(exchange: &Exchange<'_>, answer: Answer, key: u64, mut directives: Directives) -> Result<Response<Body>, ApiError> {
+    if directives.times.is_some_and(|times| !exchange.simulator.still_fails(key, times)) {
         (directives.status, directives.fault) = (None, None);
     }
     if !directives.delay.is_zero() {
@@ -147,7 +153,7 @@ async fn finish(
     }
     if let Some(status) = directives.status {
         let error = error(status, directives.code.as_deref(), "simulated error");
-        let mut response = refusal(&error, id, "");
+        let mut response = exchange.refusal(&error);
         if let Some(Ok(value)) = directives.retry_after.as_deref().map(HeaderValue::from_str) {
             response.headers_mut().insert(RETRY_AFTER, value);
         }
@@ -157,18 +163,23 @@ async fn finish(
         let page = "<!doctype html><html><head><title>502 Bad Gateway</title></head><body><h1>Bad Gateway</h1></body></html>";
         return Ok(written(200, "text/html", body::full(page)));
     }
+    let reset = exchange.reset.clone();
     Ok(match answer {
-        Answer::Stream { content_type, frames } => written(200, content_type, body::stream(frames, id, &directives, reset)),
+        Answer::Stream { content_type, frames } => written(200, content_type, body::stream(frames, exchange.id, &directives, reset)),
         Answer::Whole { content_type, bytes } => match directives.fault {
             Some(fault @ (Fault::Cut | Fault::Reset | Fault::Stall)) => {
                 let length = HeaderValue::from(bytes.len());
                 let mut response = written(200, content_type, body::half(bytes, fault, reset));
-                response.headers_mut().insert(http::header::CONTENT_LENGTH, length);
+                response.headers_mut().insert(CONTENT_LENGTH, length);
                 response
             }
             Some(Fault::Garbage) => written(200, content_type, body::full("{\"this is\": not JSON")),
             Some(Fault::TruncatedJson) => written(200, content_type, body::full(bytes.slice(..bytes.len() / 2))),
-            Some(Fault::ErrorEvent) => written(200, content_type, body::full(dialect(id).write_error(&body::in_band_error(), ""))),
+            Some(Fault::ErrorEvent) => {
+                let mut response = exchange.refusal(&body::in_band_error());
+                *response.status_mut() = StatusCode::OK;
+                response
+            }
             Some(Fault::NoFinish | Fault::Html) | None => written(200, content_type, body::full(bytes)),
         },
     })
@@ -195,10 +206,6 @@ pub(super) fn error(status: u16, code: Option<&str>, message: &str) -> ApiError 
         error.code = Some(code.to_owned().into());
     }
     error
-}
-
-fn refusal(error: &ApiError, id: DialectId, request_id: &str) -> Response<Body> {
-    written(error.status, "application/json", body::full(dialect(id).write_error(error, request_id)))
 }
 
 fn written(status: u16, content_type: &'static str, body: Body) -> Response<Body> {

@@ -16,7 +16,10 @@ use super::error::{SendError, SendErrorKind};
 use super::stream::Stream;
 
 /// The largest answer head that is read, in bytes.
-const MAX_HEAD: usize = 64 << 10;
+const MAX_HEAD: usize = 16 << 10;
+
+/// The most that is read ahead of an answer. A slice of it that waits for a slow client keeps all of it in memory, so it is small.
+const MAX_BUFFER: usize = 16 << 10;
 
 pub(super) struct Http1 {
     sender: SendRequest<RequestBody>,
@@ -33,8 +36,12 @@ pub(super) struct Unanswered {
 
 impl Http1 {
     pub(super) async fn new(stream: Stream) -> Result<Self, SendError> {
-        let (sender, connection) =
-            Builder::new().max_header_size(MAX_HEAD).handshake(TokioIo::new(stream)).await.map_err(|e| SendError::from_hyper(&e))?;
+        let (sender, connection) = Builder::new()
+            .max_header_size(MAX_HEAD)
+            .max_buf_size(MAX_BUFFER)
+            .handshake(TokioIo::new(stream))
+            .await
+            .map_err(|e| SendError::from_hyper(&e))?;
         Ok(Self { sender, connection: Box::pin(connection), idle_since: Instant::now() })
     }
 

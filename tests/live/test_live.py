@@ -35,7 +35,7 @@ def test_openais_sdk(sidecar: Sidecar, model: str) -> None:
 def test_anthropics_sdk(sidecar: Sidecar, model: str) -> None:
     client = anthropic.Anthropic(base_url=sidecar.url("data"), api_key="any", max_retries=0, timeout=120)
     with client.messages.stream(
-        model=model, max_tokens=24, temperature=0, messages=[{"role": "user", "content": QUESTION}]
+        model=model, max_tokens=24, messages=[{"role": "user", "content": QUESTION}], extra_body={"temperature": 0}
     ) as stream:
         text = "".join(stream.text_stream)
         final = stream.get_final_message()

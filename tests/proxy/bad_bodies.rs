@@ -59,13 +59,14 @@ async fn rows_31_and_32_bombs_and_unknown_codings() {
         encoder.finish().unwrap()
     };
     let bomb = gzip(&vec![b' '; 64 << 20]);
-    let before = sidecar.memory();
+    sidecar.warm_up(&upstream).await;
+    let (before, warm) = (sidecar.memory(), upstream.requests().len());
     let answer = send(&sidecar, &format!("{JSON}content-encoding: gzip\r\n"), &bomb).await;
     answer.assert_error(413, "invalid_request_error", "request_too_large");
     assert!(sidecar.memory() < before + (16 << 10), "{} KiB, was {before} KiB", sidecar.memory());
     let answer = send(&sidecar, &format!("{JSON}content-encoding: lzma\r\n"), "x").await;
     answer.assert_error(415, "invalid_request_error", "unsupported_encoding");
-    assert_eq!(upstream.requests().len(), 0);
+    assert_eq!(upstream.requests().len(), warm);
     let answer = send(&sidecar, &format!("{JSON}content-encoding: gzip\r\n"), gzip(chat::request(false).to_string().as_bytes())).await;
     assert_eq!(answer.status(), 200, "{}", answer.text());
 }

@@ -48,7 +48,8 @@ async fn r25_every_coding_is_understood_whole_and_streamed() {
     let upstream = Upstream::start().await;
     let sidecar = Sidecar::before(&upstream, "").await;
     let (whole, events) = (chat::completion("hello").to_string(), chat::stream(&["hello ", "there"]));
-    let codings: [(&str, fn(&[u8]) -> Vec<u8>); 4] = [("gzip", gzip), ("deflate", deflate), ("zstd", zstd), ("br", brotli)];
+    type Encode = fn(&[u8]) -> Vec<u8>;
+    let codings: [(&str, Encode); 4] = [("gzip", gzip), ("deflate", deflate), ("zstd", zstd), ("br", brotli)];
     for (coding, encode) in codings {
         upstream.script(answer(coding, &encode(whole.as_bytes())));
         let told = sidecar.chat(&chat::request(false)).await;
@@ -67,6 +68,7 @@ async fn r25_a_bomb_is_refused_and_does_not_fill_the_memory() {
     let upstream = Upstream::start().await;
     let sidecar = Sidecar::before(&upstream, "server: {max_response: 1MiB, max_event: 1MiB}").await;
     let bomb = gzip(&vec![b' '; 128 << 20]);
+    sidecar.warm_up(&upstream).await;
     let before = sidecar.memory();
     upstream.script(answer("gzip", &bomb));
     let told = sidecar.chat(&chat::request(false)).await;

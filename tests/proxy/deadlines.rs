@@ -40,7 +40,7 @@ async fn row_70_no_first_byte_is_a_504() {
 
 #[tokio::test]
 async fn row_71_the_total_time_ends_a_stream_that_goes_on_and_on() {
-    let (upstream, sidecar) = start("{connect: 1s, first_token: 1s, idle: 1s, total: 400ms}", "").await;
+    let (upstream, sidecar) = start("{connect: 400ms, first_token: 400ms, idle: 400ms, total: 400ms}", "").await;
     let words = (0..1000).fold(begun(), |script, _| script.data(chat::text("more")).pause(Duration::from_millis(20)));
     upstream.script(words);
     let started = Instant::now();
@@ -77,6 +77,27 @@ async fn r43_a_stream_of_pings_ends() {
         assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     }
     upstream.wait_closed(2).await;
+}
+
+#[tokio::test]
+async fn content_keeps_a_slow_stream_alive() {
+    for kind in ["openai_compatible", "anthropic"] {
+        let upstream = Upstream::start().await;
+        let path = if kind == "anthropic" { "" } else { "/v1" };
+        let yaml = format!(
+            "providers: {{vendor: {{type: {kind}, base_url: \"http://{}{path}\", api_key: k, models: [m], timeout: {{idle: 500ms}}}}}}",
+            upstream.address
+        );
+        let sidecar = Sidecar::start(&yaml).await;
+        let texts = ["word "; 40];
+        let stream = if kind == "anthropic" { chat::messages_stream(&texts) } else { chat::stream(&texts) };
+        let paced =
+            stream.split_inclusive("\n\n").fold(Script::sse(), |script, event| script.chunk(event).pause(Duration::from_millis(40)));
+        upstream.script(paced.end());
+        let answer = sidecar.chat(&chat::request(true)).await;
+        answer.assert_whole();
+        assert_eq!(answer.streamed_text(), texts.concat(), "{kind}");
+    }
 }
 
 #[tokio::test]

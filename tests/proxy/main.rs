@@ -11,6 +11,7 @@ mod bad_heads;
 mod cancel;
 mod compression;
 mod deadlines;
+mod drain;
 mod failover;
 mod framing;
 mod keys;

@@ -34,8 +34,6 @@ async fn r42_each_event_leaves_before_the_next_has_come() {
                 }
             }
             gate.open();
-            // The upstream takes one permission at a time.
-            tokio::task::yield_now().await;
         }
         let (rest, end) = client.rest().await;
         seen += &String::from_utf8(rest).unwrap();
@@ -77,13 +75,13 @@ async fn usage_is_asked_for_and_kept_from_who_did_not() {
     let answer = sidecar.chat(&asking).await;
     assert!(answer.text().contains("\"completion_tokens\":7"), "{}", answer.text());
     // One record each, with the tokens of both.
-    sidecar.wait_metric("llm_requests_total{provider=\"vendor\",model=\"m\",status=\"200\"", 2.0).await;
-    sidecar.wait_metric("llm_tokens_total{provider=\"vendor\",model=\"m\",type=\"completion\"", 14.0).await;
+    sidecar.wait_metric("llm_requests_total{provider=\"vendor\",model=\"m\",status=\"200\"}", 2.0).await;
+    sidecar.wait_metric("llm_tokens_total{provider=\"vendor\",model=\"m\",type=\"completion\"}", 14.0).await;
 }
 
 #[tokio::test]
 async fn row_83_an_event_that_is_not_json_breaks_the_stream() {
-    for bad in ["{\"choices\": [", "not json at all", "{\"choices\": 5}"] {
+    for bad in ["{\"choices\": [", "not json at all"] {
         let upstream = Upstream::start().await;
         let sidecar = Sidecar::before(&upstream, "").await;
         upstream.always(Script::sse().data(chat::role()).data(chat::text("hello")).data(bad).data(chat::finish()).data("[DONE]").end());

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 use tokio::sync::watch;
 
 use super::client::{Answer, Client};
-use super::upstream::Upstream;
-use super::within;
+use super::upstream::{Script, Upstream};
+use super::{chat, within};
 
 /// A running sidecar. It is killed when dropped.
 pub struct Sidecar {
@@ -70,12 +70,13 @@ impl Sidecar {
         collect(child.stderr.take().unwrap(), sender);
         let (data, admin) = within("the sidecar to listen", async {
             loop {
-                let (data, admin) = (address(&lines.borrow(), "data"), address(&lines.borrow(), "admin"));
-                if let (Some(data), Some(admin)) = (data, admin) {
+                // One look at a time: a second one while the first is held would wait for ever if a line came in between.
+                let seen = lines.borrow_and_update().clone();
+                if let (Some(data), Some(admin)) = (address(&seen, "data"), address(&seen, "admin")) {
                     return (data, admin);
                 }
                 if lines.changed().await.is_err() {
-                    panic!("the sidecar ended at its start: {:#?}", *lines.borrow());
+                    panic!("the sidecar ended at its start: {seen:#?}");
                 }
             }
         })
@@ -158,10 +159,15 @@ impl Sidecar {
         client.answer().await
     }
 
-    /// The sum of a metric's samples whose name and labels begin with `sample`.
+    /// The sum of a metric's samples that have these labels: `name`, or `name{label="value",...}`.
     pub async fn metric(&self, sample: &str) -> f64 {
         let text = Client::connect(self.admin).await.get("/metrics").await.text();
-        let lines = text.lines().filter(|line| line.strip_prefix(sample).is_some_and(|rest| rest.starts_with(['{', ' ', ',', '}'])));
+        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+        let labels: Vec<&str> = labels.trim_end_matches('}').split(',').collect();
+        let lines = text.lines().filter(|line| {
+            let named = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+            named && labels.iter().all(|label| line.contains(label))
+        });
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
@@ -208,11 +214,19 @@ impl Sidecar {
         .await
     }
 
-    /// Resident memory in KiB.
+    /// Resident memory in KiB, without the pages of the binary.
     pub fn memory(&self) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    /// Serves a few requests on either worker, after which memory no longer grows for being new.
+    pub async fn warm_up(&self, upstream: &Upstream) {
+        for _ in 0..16 {
+            upstream.script(Script::sse().chunk(chat::stream(&["hello"])).end());
+            self.chat(&chat::request(true)).await;
+        }
     }
 
     /// Processor time used so far.

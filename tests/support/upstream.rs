@@ -10,19 +10,25 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Semaphore, watch};
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::within;
 
-/// Holds a script at one point until the test opens it.
-#[derive(Clone, Debug, Default)]
-pub struct Gate(Arc<Notify>);
+/// Holds a script at one point until the test opens it: each opening lets one script pass once.
+#[derive(Clone, Debug)]
+pub struct Gate(Arc<Semaphore>);
+
+impl Default for Gate {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(0)))
+    }
+}
 
 impl Gate {
     pub fn open(&self) {
-        self.0.notify_one();
+        self.0.add_permits(1);
     }
 }
 
@@ -352,7 +358,7 @@ impl Connection {
                 self.write(stream, &bytes).await?;
             },
             Op::Pause(time) => self.unless_closed(stream, tokio::time::sleep(time)).await,
-            Op::Gate(gate) => self.unless_closed(stream, async move { gate.0.notified().await }).await,
+            Op::Gate(gate) => self.unless_closed(stream, async move { gate.0.acquire().await.unwrap().forget() }).await,
             Op::Never => self.unless_closed(stream, std::future::pending()).await,
             Op::Fin => Err(Over),
             Op::HalfClose => {

@@ -95,7 +95,6 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
         "providers.main.retry.budget",
         "providers.main.limit",
         "providers.main.breaker",
-        "models.fast.strategy",
         "prices",
     ];
     assert_eq!(without_effect, expected);

@@ -75,7 +75,7 @@ impl Edit<'_, '_> {
         self.choose_tool();
         self.fill_parameters();
         let instruction = self.lower_schema();
-        self.edit_messages(instruction)?;
+        self.edit_messages(instruction);
         self.rename();
         self.cap();
         for name in &self.quirks.drop {
@@ -202,18 +202,17 @@ impl Edit<'_, '_> {
         Some(instruction)
     }
 
-    fn edit_messages(&mut self, instruction: Option<String>) -> Result<(), ApiError> {
+    fn edit_messages(&mut self, instruction: Option<String>) {
         if instruction.is_none() && self.quirks.messages.is_empty() {
-            return Ok(());
+            return;
         }
-        let Some(raw) = self.fields.get("messages") else { return Ok(()) };
-        let Ok(mut messages) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return Ok(()) };
+        let Some(raw) = self.fields.get("messages") else { return };
+        let Ok(mut messages) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return };
         if let Some(instruction) = instruction {
             edit_messages::instruct(&mut messages, &instruction);
         }
-        edit_messages::edit(&mut messages, &self.quirks.messages, self.dropped)?;
+        edit_messages::edit(&mut messages, &self.quirks.messages, self.dropped);
         self.replace("messages", to_raw(&messages));
-        Ok(())
     }
 
     fn rename(&mut self) {
@@ -250,7 +249,7 @@ impl Edit<'_, '_> {
 }
 
 /// A 400 for a field that the vendor cannot do justice to.
-pub fn unsupported(name: &str) -> ApiError {
+fn unsupported(name: &str) -> ApiError {
     ApiError::invalid("unsupported_parameter", name, format!("`{name}` is not supported by the vendor of this model"))
 }
 

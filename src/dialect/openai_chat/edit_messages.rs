@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::edit::unsupported;
-use crate::chat::{ApiError, Dropped};
+use crate::chat::Dropped;
 use crate::dialect::quirks::{AudioForm, MessageQuirks};
 
 type Message = Map<String, Value>;
@@ -22,7 +21,7 @@ pub fn instruct(messages: &mut Vec<Message>, instruction: &str) {
 }
 
 /// Applies a vendor's quirks, in the order of their fields.
-pub fn edit(messages: &mut Vec<Message>, quirks: &MessageQuirks, dropped: &mut Dropped) -> Result<(), ApiError> {
+pub fn edit(messages: &mut Vec<Message>, quirks: &MessageQuirks, dropped: &mut Dropped) {
     for message in messages.iter_mut() {
         if let Some(other) = message.get("role").and_then(Value::as_str).and_then(|role| quirks.roles.get(role)) {
             message.insert("role".into(), other.as_str().into());
@@ -35,7 +34,7 @@ pub fn edit(messages: &mut Vec<Message>, quirks: &MessageQuirks, dropped: &mut D
                 dropped.add(name.clone());
             }
         }
-        edit_parts(message, quirks, dropped)?;
+        edit_parts(message, quirks, dropped);
         if let Some(filler) = &quirks.empty_assistant
             && is(message, "assistant")
             && is_silent(message)
@@ -55,15 +54,20 @@ pub fn edit(messages: &mut Vec<Message>, quirks: &MessageQuirks, dropped: &mut D
     if let Some(length) = quirks.tool_call_id_length {
         messages.iter_mut().for_each(|message| shorten_ids(message, length));
     }
-    Ok(())
 }
 
-fn edit_parts(message: &mut Message, quirks: &MessageQuirks, dropped: &mut Dropped) -> Result<(), ApiError> {
-    let Some(Value::Array(parts)) = message.get_mut("content") else { return Ok(()) };
+fn edit_parts(message: &mut Message, quirks: &MessageQuirks, dropped: &mut Dropped) {
+    let Some(Value::Array(parts)) = message.get_mut("content") else { return };
     for part in parts.iter_mut().filter_map(Value::as_object_mut) {
         let kind = part.get("type").and_then(Value::as_str).unwrap_or_default().to_owned();
         if quirks.unsupported_parts.contains(&kind) {
-            return Err(unsupported(&kind));
+            if part.get("image_url").is_some_and(|image| image.get("detail").is_some()) {
+                dropped.add("detail");
+            }
+            let note = format!("[{kind} left out: the model cannot read it]");
+            *part = Map::from_iter([("type".to_owned(), "text".into()), ("text".to_owned(), note.into())]);
+            dropped.add(kind);
+            continue;
         }
         if quirks.drop_image_detail
             && let Some(Value::Object(image)) = part.get_mut("image_url")
@@ -91,7 +95,6 @@ fn edit_parts(message: &mut Message, quirks: &MessageQuirks, dropped: &mut Dropp
         let joined = texts.join("\n");
         message.insert("content".into(), joined.into());
     }
-    Ok(())
 }
 
 /// The text of a part that is nothing else.

@@ -3,8 +3,8 @@
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::normalize::{self, Chunk, Normalizer};
-use super::{message, outline, usage};
+use super::normalize::{Chunk, Normalizer};
+use super::{message, outline, usage, whole};
 use crate::chat::ApiError;
 use crate::codec::sse;
 use crate::dialect::{Edited, Reply, Seen, Tap, Verdict};
@@ -88,7 +88,7 @@ pub fn whole(body: Bytes, reply: &Reply, deviates: bool) -> Result<Edited, ApiEr
     }
     let invalid = |why: &str| ApiError::upstream("upstream_invalid_response", format!("the upstream's answer {why}"));
     let mut answer: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| invalid("is not a JSON object"))?;
-    let normalized = normalize::whole(&mut answer, &reply.upstream_model, reply.created)?;
+    let normalized = whole::normalize(&mut answer, &reply.upstream_model, reply.created)?;
     let usage = answer.get("usage").and_then(usage::read);
     check_shape(&answer).map_err(invalid)?;
     let body = if deviates && normalized { Bytes::from(Value::Object(answer).to_string()) } else { body };

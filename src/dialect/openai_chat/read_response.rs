@@ -2,14 +2,14 @@
 
 use serde_json::{Map, Value};
 
-use super::{finish, normalize, usage};
+use super::{finish, usage, whole};
 use crate::chat::{ApiError, Choice, Citation, Part, PartKind, Response};
 
 /// Reads an answer with a success status. An error of the vendor's inside it, or another shape, is an `Err`.
 pub fn read(body: &[u8]) -> Result<Response, ApiError> {
     let invalid = || ApiError::upstream("upstream_invalid_response", "the upstream's answer is not a chat completion");
     let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| invalid())?;
-    normalize::whole(&mut body, "", 0)?;
+    whole::normalize(&mut body, "", 0)?;
     let raw = body.get("choices").and_then(Value::as_array).ok_or_else(invalid)?;
     let choices = raw.iter().map(|raw| read_choice(raw).ok_or_else(invalid)).collect::<Result<_, _>>()?;
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);

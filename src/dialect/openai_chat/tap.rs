@@ -15,6 +15,8 @@ use crate::dialect::{Reply, Seen, Tap, Verdict};
 pub struct Watcher {
     include_usage: bool,
     template: Template,
+    /// Frames since one was like the template. A stream without a pattern is not learnt from for ever.
+    misses: u32,
     /// Choices that were seen and those that finished, as bit masks.
     seen: u64,
     finished: u64,
@@ -22,7 +24,7 @@ pub struct Watcher {
 
 impl Watcher {
     pub fn new(reply: &Reply) -> Self {
-        Self { include_usage: reply.include_usage, template: Template::default(), seen: 0, finished: 0 }
+        Self { include_usage: reply.include_usage, template: Template::default(), misses: 0, seen: 0, finished: 0 }
     }
 
     /// Judges a frame that is not like the one before it.
@@ -47,7 +49,10 @@ impl Watcher {
                 return Verdict::Drop;
             }
         } else if chunk.choices.content && chunk.choices.finished == 0 {
-            self.template.learn(raw);
+            self.misses = self.misses.saturating_add(1);
+            if self.misses.is_power_of_two() {
+                self.template.learn(raw);
+            }
         }
         Verdict::Pass
     }
@@ -55,7 +60,13 @@ impl Watcher {
 
 impl Tap for Watcher {
     fn event(&mut self, raw: &[u8], seen: &mut Seen) -> Verdict {
-        if self.template.fits(raw) { Verdict::Pass } else { self.judge(raw, seen) }
+        if self.template.fits(raw) {
+            self.misses = 0;
+            // Only a frame with content was learnt.
+            seen.content = true;
+            return Verdict::Pass;
+        }
+        self.judge(raw, seen)
     }
 
     fn end(&mut self, seen: &mut Seen) -> Result<Vec<u8>, ApiError> {

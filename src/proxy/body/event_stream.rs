@@ -56,8 +56,8 @@ enum State {
     /// The last event is out; the upstream's end is awaited.
     Lingering,
     Ended,
-    /// The error event is out (or about to be).
-    Failed(Pin<Box<Sleep>>),
+    /// The error event is out (or about to be). The timer begins when it has been taken.
+    Failed(Option<Pin<Box<Sleep>>>),
 }
 
 impl EventStream {
@@ -135,6 +135,7 @@ impl EventStream {
             match &mut self.state {
                 State::Ended => return Poll::Ready(None),
                 State::Failed(parting) => {
+                    let parting = parting.get_or_insert_with(|| Box::pin(tokio::time::sleep(PARTING)));
                     ready!(parting.as_mut().poll(cx));
                     return Poll::Ready(Some(Err(Aborted)));
                 }
@@ -177,8 +178,19 @@ impl EventStream {
         self.meter.as_ref().is_some_and(|meter| meter.worker().drain.is_aborted())
     }
 
-    /// Takes bytes of the upstream: every event that is complete now goes to `out`.
+    /// Takes bytes of the upstream and notes whether there was content in them: only that keeps a stream alive.
     fn take(&mut self, chunk: Bytes) -> Result<(), ApiError> {
+        let before = std::mem::take(&mut self.seen.content);
+        let taken = self.take_events(chunk);
+        if self.seen.content {
+            self.note_content();
+        }
+        self.seen.content |= before;
+        taken
+    }
+
+    /// Every event that is complete with these bytes goes to `out`.
+    fn take_events(&mut self, chunk: Bytes) -> Result<(), ApiError> {
         let mut run = 0; // where the bytes that pass as they are begin
         let mut at = 0;
         while let Some(length) = self.splitter.event_end(chunk.get(at..).unwrap_or_default()) {
@@ -235,15 +247,25 @@ impl EventStream {
         }
         self.pass(&chunk, run, at);
         self.flush_buffer();
-        self.note_progress();
         if !self.seen.done {
             let rest = chunk.get(at..).unwrap_or_default();
             if self.held.len() + rest.len() > self.max_event {
                 return Err(event_too_large(self.max_event));
             }
-            self.held.extend_from_slice(rest);
+            self.hold(rest);
         }
         Ok(())
+    }
+
+    /// Keeps the beginning of an event. The buffer doubles, but never beyond what an event may have.
+    fn hold(&mut self, bytes: &[u8]) {
+        let needed = self.held.len() + bytes.len();
+        if needed > self.held.capacity() {
+            let mut larger = BytesMut::with_capacity(needed.max((needed * 2).min(self.max_event)));
+            larger.extend_from_slice(&self.held);
+            self.held = larger;
+        }
+        self.held.extend_from_slice(bytes);
     }
 
     /// Lets `chunk[from..to]` out as it is.
@@ -260,10 +282,7 @@ impl EventStream {
     }
 
     /// Takes the time of content for deadlines and measurements.
-    fn note_progress(&mut self) {
-        if !self.seen.content || self.out.is_empty() {
-            return;
-        }
+    fn note_content(&mut self) {
         let now = Instant::now();
         self.source.note_content(now);
         match &mut self.meter {
@@ -324,10 +343,11 @@ impl EventStream {
     /// Tells the client in the stream that it broke, and ends it uncleanly.
     fn fail(&mut self, error: &ApiError) {
         self.flush_buffer();
+        self.held = BytesMut::new();
         let mut event = BytesMut::new();
         self.client.write_error_event(error, &mut event);
         self.out.push_back(event.freeze());
-        self.state = State::Failed(Box::pin(tokio::time::sleep(PARTING)));
+        self.state = State::Failed(None);
         self.record_failure(error);
     }
 

@@ -8,7 +8,7 @@ use tokio::sync::mpsc::Receiver;
 use super::*;
 
 /// Long enough for a busy machine, and still before the regular comparison would find it.
-const LONG: Duration = Duration::from_secs(12);
+const LONG: Duration = Duration::from_secs(60);
 
 struct Scene {
     folder: TempDir,
