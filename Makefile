@@ -59,9 +59,8 @@ conformance: setup-rust ## replays recorded vendor traffic, if the checker lies 
 	fi
 
 .PHONY: bench
-bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios
-	$(CARGO) build --locked --release
-	benches/compare/run
+bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick")
+	benches/compare/run $(BENCH)
 
 .PHONY: lint
 lint: setup-rust ## formatting and lints, warnings are errors

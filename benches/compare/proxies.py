@@ -26,7 +26,7 @@ error_log {folder}/nginx.error.log;
 {user}
 events {{ worker_connections 32768; }}
 http {{
-    access_log {folder}/nginx.access.log;
+    access_log {folder}/nginx.access.log combined buffer=32k flush=500ms;
     client_body_temp_path {folder}/nginx.body;
     proxy_temp_path {folder}/nginx.proxy;
     fastcgi_temp_path {folder}/nginx.fastcgi;

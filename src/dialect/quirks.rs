@@ -64,6 +64,26 @@ pub struct RequestQuirks {
     pub reasoning_history: Option<ReasoningHistory>,
 }
 
+impl RequestQuirks {
+    /// Whether these quirks could change a request that has the fields that `has` knows.
+    pub fn concern(&self, has: impl Fn(&str) -> bool) -> bool {
+        let Self { reject, values, effort, named_tool, fill_parameters, json_schema, messages, .. } = self;
+        let Self { rename, caps, drop, no_stream_options, accept, .. } = self;
+        let conditional = [
+            (!effort.is_empty(), "reasoning_effort"),
+            (named_tool.is_some(), "tool_choice"),
+            (*fill_parameters, "tools"),
+            (json_schema.is_some(), "response_format"),
+            (*no_stream_options, "stream_options"),
+        ];
+        let named = reject.iter().chain(drop).chain(values.keys()).chain(rename.keys()).chain(caps.keys());
+        accept.is_some()
+            || !messages.is_empty()
+            || conditional.iter().any(|(on, field)| *on && has(field))
+            || named.map(String::as_str).any(has)
+    }
+}
+
 /// What has to change in the messages. Applied in the order of the fields.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -12,6 +12,16 @@ const TO_ANTHROPIC: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 /// A vendor's headers that clients get.
 const TO_CLIENT: [&str; 4] = ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
 const RATE_LIMIT: &str = "x-ratelimit-";
+const ANTHROPIC_RATE_LIMIT: &str = "anthropic-ratelimit-";
+/// Anthropic's rate-limit headers, behind their prefix, and OpenAI's for the same.
+const RATE_LIMITS: [(&str, &str); 6] = [
+    ("requests-limit", "x-ratelimit-limit-requests"),
+    ("requests-remaining", "x-ratelimit-remaining-requests"),
+    ("requests-reset", "x-ratelimit-reset-requests"),
+    ("tokens-limit", "x-ratelimit-limit-tokens"),
+    ("tokens-remaining", "x-ratelimit-remaining-tokens"),
+    ("tokens-reset", "x-ratelimit-reset-tokens"),
+];
 
 /// How long the client is willing to wait in all, in milliseconds. It can only shorten the provider's `timeout.total`.
 const TIMEOUT: &str = "x-request-timeout-ms";
@@ -34,17 +44,14 @@ pub(super) fn to_vendor(client: &HeaderMap, anthropic_relay: bool, out: &mut Hea
 /// Copies what a client may see of a vendor's headers. Anthropic's rate-limit headers become OpenAI's as well.
 pub(super) fn to_client(vendor: &HeaderMap, out: &mut HeaderMap) {
     for (name, value) in vendor {
-        let known = TO_CLIENT.contains(&name.as_str()) || name.as_str().starts_with(RATE_LIMIT);
-        if known || name.as_str().starts_with("anthropic-ratelimit-") {
+        let text = name.as_str();
+        if text.starts_with(RATE_LIMIT) || TO_CLIENT.contains(&text) {
             out.insert(name.clone(), value.clone());
-        }
-    }
-    for what in ["requests", "tokens"] {
-        for part in ["limit", "remaining", "reset"] {
-            let Some(value) = vendor.get(format!("anthropic-ratelimit-{what}-{part}")) else { continue };
-            let value = if part == "reset" { until(value) } else { Some(value.clone()) };
-            if let (Some(value), Ok(name)) = (value, HeaderName::try_from(format!("x-ratelimit-{part}-{what}"))) {
-                out.insert(name, value);
+        } else if let Some(limit) = text.strip_prefix(ANTHROPIC_RATE_LIMIT) {
+            out.insert(name.clone(), value.clone());
+            if let Some((_, openais)) = RATE_LIMITS.iter().find(|(anthropics, _)| *anthropics == limit) {
+                let value = if limit.ends_with("-reset") { until(value) } else { Some(value.clone()) };
+                value.map(|value| out.insert(HeaderName::from_static(openais), value));
             }
         }
     }

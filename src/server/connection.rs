@@ -1,9 +1,11 @@
 //! One connection of a client, from its first byte to its end.
 
+use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
@@ -41,11 +43,16 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         return match tokio::time::timeout(server.keep_alive.max(server.header_timeout), preface::is_http2(&stream)).await {
-            Ok(Ok(true)) => serve_http2(stream, worker, phase).await,
+            Ok(Ok(true)) => Box::pin(serve_http2(stream, worker, phase)).await,
             Ok(Ok(false)) => serve_http1(stream, worker, &server, phase).await,
             Ok(Err(_)) | Err(_) => {}
         };
     };
+    // In a box: the many plain connections shall not be as large as these.
+    Box::pin(serve_tls(stream, tls, worker, server, phase)).await;
+}
+
+async fn serve_tls(stream: TcpStream, tls: TlsAcceptor, worker: Arc<Worker>, server: config::Server, phase: watch::Receiver<Phase>) {
     let Ok(Ok(stream)) = tokio::time::timeout(TLS_LIMIT, tls.accept(stream)).await else { return };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
         serve_http2(stream, worker, phase).await;
@@ -62,8 +69,8 @@ where
     let limits = Limits { keep_alive: server.keep_alive, head: server.header_timeout, write: server.write_timeout };
     let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&client), limits));
     let service = service_fn(move |request: Request<Incoming>| {
-        let handled = proxy::handle(Arc::clone(&worker), Arc::clone(&client), request);
-        async move { Ok::<_, std::convert::Infallible>(handled.await) }
+        // In a box: its memory is free again when the answer's head is out, while hyper would keep it as long as the connection.
+        Box::pin(proxy::handle(Arc::clone(&worker), Arc::clone(&client), request)).map(Ok::<_, Infallible>)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -97,8 +104,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let service = service_fn(move |request: Request<Incoming>| {
-        let handled = proxy::handle(Arc::clone(&worker), Arc::default(), request);
-        async move { Ok::<_, std::convert::Infallible>(handled.await) }
+        Box::pin(proxy::handle(Arc::clone(&worker), Arc::default(), request)).map(Ok::<_, Infallible>)
     });
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())

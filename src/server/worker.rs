@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
@@ -62,13 +63,12 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tls: Option<TlsAccep
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
                     let server = worker.runtime.snapshot().config.server;
-                    let serving = connection::serve(stream, tls.clone(), Arc::clone(&worker), server, phases.clone());
                     let open = metrics.connections.clone();
                     open.inc();
-                    connections.spawn(async move {
-                        let _open = Open(open);
-                        serving.await;
-                    });
+                    let open = Open(open);
+                    // `map` and not an async block, which would hold the future twice.
+                    let serving = connection::serve(stream, tls.clone(), Arc::clone(&worker), server, phases.clone());
+                    connections.spawn(serving.map(move |()| drop(open)));
                 }
                 Err(error) => {
                     metrics.accept_errors.inc();

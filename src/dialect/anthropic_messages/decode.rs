@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::answer::{self, AnswerBlock, JSON_TOOL};
 use super::usage::WireUsage;
 use super::vendor_event::{
-    BlockDelta, BlockStart, BlockStop, Delta, MessageDelta, MessageHead, MessageStart, event_kind, invalid_event, parse,
+    BlockDelta, BlockStart, BlockStop, Delta, MessageDelta, MessageHead, MessageStart, event_kind, invalid_event, parse, text_delta,
 };
 use super::{error, stop};
 use crate::chat::{ApiError, Event};
@@ -46,6 +46,12 @@ impl Decode for Decoder {
     fn frame(&mut self, name: &[u8], data: &[u8], out: &mut Vec<Event>) -> Result<(), ApiError> {
         // Some gateways end every stream as OpenAI does; that it may not stand for `message_stop` is seen at the end.
         if self.ended || data.trim_ascii().is_empty() || data == b"[DONE]" {
+            return Ok(());
+        }
+        if name == b"content_block_delta"
+            && let Some(text) = text_delta(data)
+        {
+            self.text(text, out);
             return Ok(());
         }
         match &*event_kind(name, data)? {

@@ -33,6 +33,24 @@ pub(super) fn event_kind<'a>(name: &'a [u8], data: &'a [u8]) -> Result<Cow<'a, [
     }
 }
 
+/// The text of a piece of text, read at one go: by far most events are one. `None` for every other event.
+pub(super) fn text_delta(data: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Event<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: &'a str,
+        delta: Piece<'a>,
+    }
+    #[derive(Deserialize)]
+    struct Piece<'a> {
+        #[serde(borrow, rename = "type")]
+        kind: &'a str,
+        text: String,
+    }
+    let event: Event<'_> = serde_json::from_slice(data).ok()?;
+    (event.kind == "content_block_delta" && event.delta.kind == "text_delta").then_some(event.delta.text)
+}
+
 /// The 502 for an event that cannot be read.
 pub(super) fn invalid_event(error: &serde_json::Error) -> ApiError {
     let what = if error.is_data() { "not of the expected form" } else { "not valid JSON" };

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::{edit_messages, view};
+use crate::base::json;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
 use crate::dialect::quirks::{JsonSchema, NamedTool, RequestQuirks};
@@ -13,6 +14,9 @@ use crate::dialect::{To, Written};
 
 /// Edits a client's request.
 pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+    if let Some(body) = spliced(body, to) {
+        return Ok(Written { body: body.into(), dropped: Dropped::default() });
+    }
     let mut fields = view::parse(body)?;
     fields.set("model", to_raw(&to.model));
     let streams = fields.get("stream").is_some_and(|stream| stream.get() == "true");
@@ -23,6 +27,29 @@ pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
         fields.set("stream_options", to_raw(&options));
     }
     apply(fields, to, Dropped::default())
+}
+
+/// The request with another model's name, where that is all there is to edit: by far most requests, of which some are long.
+/// The body has been checked (`view`).
+fn spliced(body: &[u8], to: &To<'_>) -> Option<Vec<u8>> {
+    let fields: Vec<_> = json::members(body).collect();
+    let value = |name: &str| fields.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, place)| place.clone());
+    // A name that is spelt with escapes could be any of those that matter.
+    if fields.iter().any(|(key, _)| key.contains(&b'\\'))
+        || to.quirks.request_for(to.model).any(|q| q.concern(|name| value(name).is_some()))
+    {
+        return None;
+    }
+    let text = |name: &str| value(name).and_then(|place| body.get(place));
+    if text("stream") == Some(b"true") && to.want_usage {
+        serde_json::from_slice(text("stream_options")?).is_ok_and(view::includes_usage).then_some(())?;
+    }
+    let model = value("model")?;
+    let mut edited = Vec::with_capacity(body.len() + to.model.len());
+    edited.extend_from_slice(body.get(..model.start)?);
+    serde_json::to_writer(&mut edited, to.model).ok()?;
+    edited.extend_from_slice(body.get(model.end..)?);
+    Some(edited)
 }
 
 /// Applies the vendor's quirks to a request in OpenAI's words.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value};
 
 use super::normalize::{Chunk, Normalizer};
-use super::{message, usage, whole};
+use super::{message, outline, usage, whole};
 use crate::chat::ApiError;
 use crate::codec::sse;
 use crate::dialect::{Edited, Reply, Seen, Tap, Verdict};
@@ -83,6 +83,9 @@ impl Tap for Editor {
 
 /// Checks a whole answer and, if `deviates`, edits it.
 pub fn whole(body: Bytes, reply: &Reply, deviates: bool) -> Result<Edited, ApiError> {
+    if !deviates && let Some(usage) = outline::ordinary(&body) {
+        return Ok(Edited { body, usage: Some(usage) });
+    }
     let invalid = |why: &str| ApiError::upstream("upstream_invalid_response", format!("the upstream's answer {why}"));
     let mut answer: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| invalid("is not a JSON object"))?;
     let normalized = whole::normalize(&mut answer, &reply.upstream_model, reply.created)?;

@@ -5,6 +5,7 @@
 //! Signed and redacted reasoning goes out as `delta.thinking_blocks` just before the finish chunk (see `write_response`).
 
 use bytes::{BufMut, BytesMut};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::write_response::{annotations, redacted_block, thinking_block};
@@ -62,36 +63,31 @@ impl Encoder {
     }
 
     /// Writes a choice's opening chunk, once.
-    fn open(&mut self, choice: u32, content: Value, out: &mut BytesMut) {
+    fn open(&mut self, choice: u32, content: Option<&'static str>, out: &mut BytesMut) {
         if !std::mem::replace(&mut self.choice(choice).opened, true) {
-            self.chunk(choice, json!({"role": "assistant", "content": content}), Value::Null, None, out);
+            self.chunk(choice, &Delta::Opening { role: "assistant", content }, &Value::Null, None, out);
         }
     }
 
-    fn delta(&mut self, choice: u32, delta: Value, out: &mut BytesMut) {
-        let speaks = delta.get("tool_calls").is_none() && delta.get("refusal").is_none();
-        self.open(choice, if speaks { json!("") } else { Value::Null }, out);
-        self.chunk(choice, delta, Value::Null, None, out);
+    fn delta(&mut self, choice: u32, delta: &Delta<'_>, out: &mut BytesMut) {
+        let speaks = !matches!(delta, Delta::ToolCalls(_) | Delta::Refusal(_));
+        self.open(choice, speaks.then_some(""), out);
+        self.chunk(choice, delta, &Value::Null, None, out);
     }
 
-    fn chunk(&self, choice: u32, delta: Value, logprobs: Value, finish: Option<&str>, out: &mut BytesMut) {
-        let choices = json!([{"index": choice, "delta": delta, "logprobs": logprobs, "finish_reason": finish}]);
-        self.write(choices, Value::Null, out);
+    fn chunk(&self, choice: u32, delta: &Delta<'_>, logprobs: &Value, finish_reason: Option<&str>, out: &mut BytesMut) {
+        self.write(&[ChunkChoice { index: choice, delta, logprobs, finish_reason }], &Value::Null, out);
     }
 
-    fn write(&self, choices: Value, usage: Value, out: &mut BytesMut) {
-        let mut chunk = json!({
-            "id": self.id,
-            "object": "chat.completion.chunk",
-            "created": self.created,
-            "model": self.model,
-            "choices": choices,
-        });
-        if self.include_usage
-            && let Value::Object(chunk) = &mut chunk
-        {
-            chunk.insert("usage".into(), usage);
-        }
+    fn write(&self, choices: &[ChunkChoice<'_>], usage: &Value, out: &mut BytesMut) {
+        let chunk = Chunk {
+            id: &self.id,
+            object: "chat.completion.chunk",
+            created: self.created,
+            model: &self.model,
+            choices,
+            usage: self.include_usage.then_some(usage),
+        };
         put(out, &chunk);
     }
 
@@ -105,13 +101,13 @@ impl Encoder {
         let empty = |(at, has_arguments): (usize, &bool)| (!has_arguments).then(|| json!({"index": at, "function": {"arguments": "{}"}}));
         let missing: Vec<Value> = state.calls.iter().enumerate().filter_map(empty).collect();
         let word = finish::write(reason, !state.calls.is_empty());
-        for (key, list) in [("thinking_blocks", blocks), ("annotations", notes), ("tool_calls", missing)] {
-            if !list.is_empty() {
-                self.delta(choice, json!({ key: list }), out);
+        for delta in [Delta::ThinkingBlocks(&blocks), Delta::Annotations(&notes), Delta::ToolCalls(&missing)] {
+            if !delta.is_empty() {
+                self.delta(choice, &delta, out);
             }
         }
-        self.open(choice, json!(""), out);
-        self.chunk(choice, json!({}), Value::Null, Some(word), out);
+        self.open(choice, Some(""), out);
+        self.chunk(choice, &Delta::Empty {}, &Value::Null, Some(word), out);
     }
 }
 
@@ -124,12 +120,12 @@ impl Encode for Encoder {
                 self.created = created.unwrap_or(self.created);
                 self.usage = usage;
             }
-            Event::Text { choice, text } if !text.is_empty() => self.delta(choice, json!({ "content": text }), out),
+            Event::Text { choice, text } if !text.is_empty() => self.delta(choice, &Delta::Content(&text), out),
             Event::Thinking { choice, text } if !text.is_empty() => {
                 self.choice(choice).thinking.push_str(&text);
-                self.delta(choice, json!({ "reasoning_content": text }), out);
+                self.delta(choice, &Delta::Reasoning(&text), out);
             }
-            Event::Refusal { choice, text } if !text.is_empty() => self.delta(choice, json!({ "refusal": text }), out),
+            Event::Refusal { choice, text } if !text.is_empty() => self.delta(choice, &Delta::Refusal(&text), out),
             Event::Text { .. } | Event::Thinking { .. } | Event::Refusal { .. } => {}
             Event::Signature { choice, signature } => {
                 let state = self.choice(choice);
@@ -140,19 +136,20 @@ impl Encode for Encoder {
             Event::ToolStart { choice, index, id, name } => {
                 self.choice(choice).calls.push(false);
                 let function = json!({"name": name, "arguments": ""});
-                self.delta(choice, json!({"tool_calls": [{"index": index, "id": id, "type": "function", "function": function}]}), out);
+                let call = json!({"index": index, "id": id, "type": "function", "function": function});
+                self.delta(choice, &Delta::ToolCalls(&[call]), out);
             }
             Event::ToolArguments { choice, index, fragment } if !fragment.is_empty() => {
                 if let Some(has_arguments) = self.choice(choice).calls.get_mut(index as usize) {
                     *has_arguments = true;
                 }
-                self.delta(choice, json!({"tool_calls": [{"index": index, "function": {"arguments": fragment}}]}), out);
+                self.delta(choice, &Delta::ToolCalls(&[json!({"index": index, "function": {"arguments": fragment}})]), out);
             }
             Event::ToolArguments { .. } => {}
             Event::Citation { choice, citation } => self.choice(choice).citations.push(citation),
             Event::Logprobs { choice, value } => {
-                self.open(choice, json!(""), out);
-                self.chunk(choice, json!({}), value, None, out);
+                self.open(choice, Some(""), out);
+                self.chunk(choice, &Delta::Empty {}, &value, None, out);
             }
             Event::Finish { choice, reason, .. } => self.finish(choice, reason, out),
             Event::Usage(usage) => self.usage = Some(usage),
@@ -162,7 +159,7 @@ impl Encode for Encoder {
                 if self.include_usage
                     && let Some(usage) = self.usage.take()
                 {
-                    self.write(json!([]), usage::write(&usage), out);
+                    self.write(&[], &usage::write(&usage), out);
                 }
                 out.put_slice(editor::DONE);
             }
@@ -170,10 +167,58 @@ impl Encode for Encoder {
     }
 }
 
+/// A chunk as it is written: once for every token, so no tree is built for it.
+#[derive(Serialize)]
+struct Chunk<'a> {
+    id: &'a str,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: &'a [ChunkChoice<'a>],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage: Option<&'a Value>,
+}
+
+#[derive(Serialize)]
+struct ChunkChoice<'a> {
+    index: u32,
+    delta: &'a Delta<'a>,
+    logprobs: &'a Value,
+    finish_reason: Option<&'a str>,
+}
+
+/// What a chunk adds to its choice, under the name of the one field it consists of.
+#[derive(Serialize)]
+enum Delta<'a> {
+    #[serde(rename = "content")]
+    Content(&'a str),
+    #[serde(rename = "reasoning_content")]
+    Reasoning(&'a str),
+    #[serde(rename = "refusal")]
+    Refusal(&'a str),
+    #[serde(rename = "tool_calls")]
+    ToolCalls(&'a [Value]),
+    #[serde(rename = "thinking_blocks")]
+    ThinkingBlocks(&'a [Value]),
+    #[serde(rename = "annotations")]
+    Annotations(&'a [Value]),
+    #[serde(untagged)]
+    Opening { role: &'static str, content: Option<&'static str> },
+    #[serde(untagged)]
+    Empty {},
+}
+
+impl Delta<'_> {
+    /// A list without items, which is not worth a chunk.
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::ToolCalls([]) | Self::ThinkingBlocks([]) | Self::Annotations([]))
+    }
+}
+
 /// Writes one event.
-pub fn put(out: &mut BytesMut, value: &Value) {
+pub fn put(out: &mut BytesMut, value: &impl Serialize) {
     out.put_slice(b"data: ");
-    // Writing a tree of JSON values to a buffer that grows cannot fail.
+    // Writing a JSON value to a buffer that grows cannot fail.
     let _ = serde_json::to_writer(out.writer(), value);
     out.put_slice(b"\n\n");
 }

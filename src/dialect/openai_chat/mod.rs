@@ -17,6 +17,7 @@ mod finish;
 mod judge;
 mod message;
 mod normalize;
+mod outline;
 mod read_messages;
 mod read_request;
 mod read_response;

@@ -44,8 +44,7 @@ impl Watcher {
         self.finished |= chunk.choices.finished;
         seen.content |= chunk.choices.content;
         if let Some(raw) = chunk.usage() {
-            let found = serde_json::from_str::<Value>(raw.get()).ok();
-            seen.usage = found.as_ref().and_then(usage::read).or(seen.usage);
+            seen.usage = usage::read_raw(raw).or(seen.usage);
             if chunk.choices.seen == 0 && !self.include_usage {
                 return Verdict::Drop;
             }

@@ -1,8 +1,62 @@
 //! Token counts: reads every vendor's form of the `usage` object, brings it into OpenAI's sense, and writes it.
 
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use crate::chat::Usage;
+
+/// OpenAI's own form.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Standard {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    #[serde(default)]
+    prompt_tokens_details: Option<PromptDetails>,
+    #[serde(default)]
+    completion_tokens_details: Option<CompletionDetails>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct PromptDetails {
+    cached_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct CompletionDetails {
+    reasoning_tokens: Option<u64>,
+    audio_tokens: Option<u64>,
+    accepted_prediction_tokens: Option<u64>,
+    rejected_prediction_tokens: Option<u64>,
+}
+
+/// Reads a `usage` object's text. `None` where it counts nothing.
+pub fn read_raw(raw: &RawValue) -> Option<Usage> {
+    let Ok(standard) = serde_json::from_str::<Standard>(raw.get()) else {
+        return serde_json::from_str::<Value>(raw.get()).ok().as_ref().and_then(read);
+    };
+    let prompt = standard.prompt_tokens_details.unwrap_or_default();
+    let answer = standard.completion_tokens_details.unwrap_or_default();
+    let beside =
+        counts_reasoning_beside(standard.prompt_tokens, standard.completion_tokens, answer.reasoning_tokens, Some(standard.total_tokens));
+    Some(Usage {
+        prompt: standard.prompt_tokens,
+        completion: standard.completion_tokens + if beside { answer.reasoning_tokens.unwrap_or(0) } else { 0 },
+        cached: prompt.cached_tokens,
+        cache_write: None,
+        cache_write_1h: None,
+        reasoning: answer.reasoning_tokens,
+        audio_in: prompt.audio_tokens,
+        audio_out: answer.audio_tokens,
+        accepted_prediction: answer.accepted_prediction_tokens,
+        rejected_prediction: answer.rejected_prediction_tokens,
+    })
+}
 
 /// Reads a `usage` object. `None` where it counts nothing.
 pub fn read(raw: &Value) -> Option<Usage> {
@@ -126,6 +180,7 @@ mod tests {
         let mut raw = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 22,
             "completion_tokens_details": {"reasoning_tokens": 7}});
         assert_eq!(read(&raw).map(|usage| usage.completion), Some(12));
+        assert_eq!(read_raw(&crate::base::raw::to_raw(&raw)), read(&raw));
         assert!(normalize(raw.as_object_mut().unwrap()));
         assert_eq!(raw["completion_tokens"], 12);
         assert_eq!(read(&raw).map(|usage| usage.completion), Some(12));
@@ -142,6 +197,7 @@ mod tests {
         ] {
             let mut raw = raw;
             assert_eq!(read(&raw).and_then(|usage| usage.cached), Some(4), "{raw}");
+            assert_eq!(read_raw(&crate::base::raw::to_raw(&raw)), read(&raw), "{raw}");
             normalize(raw.as_object_mut().unwrap());
             assert_eq!(raw["prompt_tokens_details"]["cached_tokens"], 4, "{raw}");
         }

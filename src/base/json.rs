@@ -1,0 +1,151 @@
+//! Finds its way in JSON text that is known to be valid, many times faster than a parser that has to check it. Text that is not
+//! valid gives `None` or a wrong place, never a panic: only what a parser has accepted belongs here.
+
+use std::ops::Range;
+
+use memchr::memchr2;
+
+/// The members of an object, each with its key as it is written (escapes and all, without the quotes) and its value's place.
+pub fn members(object: &[u8]) -> Members<'_> {
+    Members { text: object, at: opened(object, b'{') }
+}
+
+/// The places of a list's items.
+pub fn items(list: &[u8]) -> Items<'_> {
+    Items { text: list, at: opened(list, b'[') }
+}
+
+/// See [`members`].
+pub struct Members<'a> {
+    text: &'a [u8],
+    /// Behind the last member; `None` at the end.
+    at: Option<usize>,
+}
+
+impl<'a> Iterator for Members<'a> {
+    type Item = (&'a [u8], Range<usize>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let quote = separated(self.text, self.at.take()?);
+        if self.text.get(quote) != Some(&b'"') {
+            return None;
+        }
+        let key_end = string_end(self.text, quote)?;
+        let colon = blank_end(self.text, key_end);
+        let start = blank_end(self.text, colon + 1);
+        let end = value_end(self.text, start)?;
+        self.at = Some(end);
+        Some((self.text.get(quote + 1..key_end - 1)?, start..end))
+    }
+}
+
+/// See [`items`].
+pub struct Items<'a> {
+    text: &'a [u8],
+    at: Option<usize>,
+}
+
+impl Iterator for Items<'_> {
+    type Item = Range<usize>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let start = separated(self.text, self.at.take()?);
+        if matches!(self.text.get(start), None | Some(b']')) {
+            return None;
+        }
+        let end = value_end(self.text, start)?;
+        self.at = Some(end);
+        Some(start..end)
+    }
+}
+
+/// The offset behind the bracket that the text begins with.
+fn opened(text: &[u8], bracket: u8) -> Option<usize> {
+    let at = blank_end(text, 0);
+    (text.get(at) == Some(&bracket)).then_some(at + 1)
+}
+
+/// The next member's or item's offset: behind blanks and the comma.
+fn separated(text: &[u8], at: usize) -> usize {
+    let at = blank_end(text, at);
+    if text.get(at) == Some(&b',') { blank_end(text, at + 1) } else { at }
+}
+
+fn blank_end(text: &[u8], mut at: usize) -> usize {
+    while matches!(text.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// The offset behind the value at `at`.
+fn value_end(text: &[u8], mut at: usize) -> Option<usize> {
+    match text.get(at)? {
+        b'"' => return string_end(text, at),
+        b'{' | b'[' => {}
+        _ => {
+            let rest = text.get(at..)?;
+            let length = rest.iter().position(|byte| matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\n' | b'\r'));
+            return Some(at + length.unwrap_or(rest.len()));
+        }
+    }
+    let mut depth = 0_usize;
+    loop {
+        match text.get(at)? {
+            b'"' => {
+                at = string_end(text, at)?;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return Some(at);
+        }
+    }
+}
+
+/// The offset behind the string whose first quote is at `quote`.
+fn string_end(text: &[u8], quote: usize) -> Option<usize> {
+    let mut at = quote + 1;
+    loop {
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text.get(at) == Some(&b'"') {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts<'a>(text: &'a str) -> Vec<(&'a str, &'a str)> {
+        let of = |bytes: &'a [u8]| std::str::from_utf8(bytes).unwrap();
+        members(text.as_bytes()).map(|(key, place)| (of(key), &text[place])).collect()
+    }
+
+    #[test]
+    fn members_and_items_are_found() {
+        let text = r#" { "a" : 1.5e3 ,"b\"}":"x\\\"}]", "c":{"d":[1,{"e":"]"}]} ,"f":[ ] ,"g":null}"#;
+        let expected = [("a", "1.5e3"), (r#"b\"}"#, r#""x\\\"}]""#), ("c", r#"{"d":[1,{"e":"]"}]}"#), ("f", "[ ]"), ("g", "null")];
+        assert_eq!(parts(text), expected);
+        let list = r#" [ "a,]" , {"b":[1,2]} , true,-1 , [] ]"#;
+        let found: Vec<&str> = items(list.as_bytes()).map(|place| &list[place]).collect();
+        assert_eq!(found, ["\"a,]\"", "{\"b\":[1,2]}", "true", "-1", "[]"]);
+        assert!(parts("{}").is_empty() && parts("[1]").is_empty() && items(b" [ ] ").next().is_none());
+    }
+
+    #[test]
+    fn text_that_is_cut_ends_the_walk() {
+        let text = br#"{"a":{"b":["x\"y",1]},"c":"d","e":[{}]}"#;
+        for end in 0..text.len() {
+            let cut = text.get(..end).unwrap();
+            assert!(members(cut).count() <= 3);
+            assert!(items(cut).next().is_none());
+        }
+    }
+}
