@@ -141,7 +141,7 @@ async fn attempt(
         prompt_estimate: if !same && call.dialect == DialectId::AnthropicMessages { count_tokens_estimate(&call.body) } else { 0 },
         created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
     };
-    let mut out = HeaderMap::with_capacity(12);
+    let mut out = HeaderMap::with_capacity(20);
     headers::to_client(&head.headers, &mut out);
     let streamed = is_event_stream(&head.headers);
     let answered = if call.view.stream {
