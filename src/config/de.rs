@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::Deserialize;
 use serde::de::{self, DeserializeOwned};
 
 use self::value::De;
@@ -42,6 +43,16 @@ pub fn read<T: DeserializeOwned>(root: &Node, findings: &mut Findings) -> Option
     }
     context.report_unknown(root, findings);
     None
+}
+
+/// A list, or one value where a list of one is meant.
+#[derive(Debug, Deserialize)]
+pub struct OneOrList<T>(pub Vec<T>);
+
+impl<T> Default for OneOrList<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
 }
 
 #[derive(Default)]

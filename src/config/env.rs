@@ -5,7 +5,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use super::check::VendorFacts;
 use super::files::hash_files;
-use super::types::{Admin, Breaker, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Timeouts, Unsupported};
+use super::types::{
+    Admin, Breaker, Cache, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Timeouts, Unsupported,
+};
 use crate::base::secret::Secret;
 
 /// The configuration the environment alone gives; `None` if it holds no vendor's key. A variable that several vendors know belongs to
@@ -31,6 +33,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         models: BTreeMap::new(),
         unsupported: Unsupported::default(),
         prices: Prices::default(),
+        cache: Cache::default(),
         server: Server::default(),
         log: Log::default(),
         warnings: Vec::new(),
@@ -44,7 +47,7 @@ fn provider(vendor: &VendorFacts, base_url: &str, key: String) -> Provider {
         name: vendor.id.clone(),
         vendor: vendor.id.clone(),
         base_url: base_url.trim_end_matches('/').to_owned(),
-        auth: ProviderAuth::Key(Secret::new(key)),
+        auth: ProviderAuth::Keys(vec![Secret::new(key)]),
         organization: None,
         project: None,
         api_version: None,
@@ -54,6 +57,7 @@ fn provider(vendor: &VendorFacts, base_url: &str, key: String) -> Provider {
         timeout: Timeouts::default(),
         retry: Retry::default(),
         limit: Limit::default(),
+        model_limits: BTreeMap::new(),
         breaker: Breaker::default(),
         tls: ClientTls::default(),
         quirks: None,

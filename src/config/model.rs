@@ -2,6 +2,9 @@
 //!
 //! Everything is optional here: what must be there depends on other values and is the business of `check`.
 
+mod limit;
+mod route;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -10,10 +13,11 @@ use serde::Deserialize;
 use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
-use super::duration::{Time, TimeRange};
-use super::rate::Rate;
-use super::size::{Count, Ratio, Size};
+use super::duration::Time;
+use super::size::{Count, Size};
 use super::text::Amount;
+pub use limit::*;
+pub use route::*;
 
 /// Configuration of llm-sidecar. Any text may hold `${ENV}`, `${ENV:-default}` and `${file:/path}`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -39,6 +43,8 @@ pub struct File {
     pub translation: Translation,
     /// What models cost, on top of the built-in list.
     pub prices: Prices,
+    /// Where answers are kept for routes that have a `cache`.
+    pub cache: Cache,
     /// Limits and times of the sidecar's own listeners.
     pub server: Server,
     /// What is logged and how.
@@ -150,6 +156,8 @@ pub struct Provider {
     pub base_url: Option<String>,
     /// The vendor's API key: `${ENV}` or `${file:/path}`. Default: the vendor's usual environment variable.
     pub api_key: Option<String>,
+    /// Several keys of one account instead of `api_key`: requests are spread over them, and one the vendor refuses is left alone for a while.
+    pub api_keys: Vec<String>,
     /// key: send `api_key` (default). forward: send the client's own credential on. none: send nothing.
     pub auth: Auth,
     /// The organization requests are counted for, where the vendor knows such a thing.
@@ -168,8 +176,10 @@ pub struct Provider {
     pub timeout: Timeout,
     /// How failed attempts are repeated.
     pub retry: Retry,
-    /// What may be sent at once and over time.
+    /// What may be sent at once and over time, all models together.
     pub limit: Limit,
+    /// The same for single models, by the vendor's name of the model; on top of `limit`.
+    pub model_limits: BTreeMap<String, Limit>,
     /// When it is taken for broken and left alone.
     pub breaker: Breaker,
     /// TLS to the vendor.
@@ -200,77 +210,8 @@ pub struct Timeout {
     pub idle: Option<Time>,
     /// All attempts of a request together. Default: 10m.
     pub total: Option<Time>,
-}
-
-/// Repeating of failed attempts. Nothing is repeated once a client has seen content.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Retry {
-    /// Attempts in total, the first one included, over all targets: 1 to 10. Default: 3.
-    pub attempts: Option<u32>,
-    /// The shortest and the longest wait between two attempts. Default: 100ms..2s.
-    pub backoff: Option<TimeRange>,
-    /// The most retries, as a part of the requests under way. Default: 20%.
-    pub budget: Option<Ratio>,
-}
-
-/// Limits. Those left out do not limit.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Limit {
-    /// Requests over time.
-    pub requests: Option<RateLimit>,
-    /// Tokens over time, prompt and answer.
-    pub tokens: Option<RateLimit>,
-    /// Requests at once.
-    pub concurrency: Option<Concurrency>,
-}
-
-/// A limit over time.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct RateLimit {
-    /// How much in how long: 10/s, 600/min, 5000/h.
-    pub rate: Option<Rate>,
-    /// How it is counted. Default: token_bucket.
-    pub algorithm: Algorithm,
-    /// How much may be taken at once (token_bucket). Default: what the rate gives in its unit of time.
-    pub burst: Option<u64>,
-}
-
-/// token_bucket refills steadily and allows bursts; sliding_window lets no more than the rate through in any window of its unit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Algorithm {
-    #[default]
-    TokenBucket,
-    SlidingWindow,
-}
-
-/// A limit of requests at once.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Concurrency {
-    /// The most requests under way.
-    pub max: Option<u32>,
-    /// Go below `max` while the vendor answers slowly or with errors. Default: false.
-    pub adaptive: bool,
-}
-
-/// Leaving a broken upstream alone.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Breaker {
-    /// Failures in a row that open it. Default: 5.
-    pub consecutive_failures: Option<u32>,
-    /// The part of failures in `window` that opens it. Default: 50%.
-    pub failure_ratio: Option<Ratio>,
-    /// Requests in `window` before `failure_ratio` counts. Default: 20.
-    pub min_requests: Option<u32>,
-    /// How far back it looks. Default: 30s.
-    pub window: Option<Time>,
-    /// How long it stays open: the first time, and at most. Default: 5s..60s.
-    pub open: Option<TimeRange>,
+    /// A stream that brings fewer tokens a second than this over 30 s is ended with an error. Default: 0, which ends none.
+    pub min_tokens_per_second: Option<u32>,
 }
 
 /// TLS to a vendor. PEM files, relative to the configuration file.
@@ -285,43 +226,6 @@ pub struct UpstreamTls {
     pub key: Option<String>,
     /// The name to verify instead of the host in `base_url`.
     pub server_name: Option<String>,
-}
-
-/// What a model name stands for.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Route {
-    /// How a target is chosen. Default: failover.
-    pub strategy: Strategy,
-    /// Providers and models; at least one.
-    pub targets: Vec<Target>,
-    /// Tried in this order when no target can answer.
-    pub fallback: Vec<Target>,
-}
-
-/// failover takes the first target that can answer; weighted and round_robin share; least_latency, least_busy and cheapest measure.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    #[default]
-    Failover,
-    Weighted,
-    RoundRobin,
-    LeastLatency,
-    LeastBusy,
-    Cheapest,
-}
-
-/// A model of a provider.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Target {
-    /// A name of `providers`.
-    pub provider: Option<String>,
-    /// The vendor's name of the model.
-    pub model: Option<String>,
-    /// Its share of the requests, with `strategy: weighted`. Default: 1.
-    pub weight: Option<u32>,
 }
 
 /// Translation between vendors' APIs.

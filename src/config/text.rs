@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 use super::duration::{Time, TimeRange};
+use super::hedge::HedgeAfter;
 use super::rate::Rate;
 use super::size::{Count, Ratio, Size};
 
@@ -69,6 +70,7 @@ macro_rules! written {
 // Each pattern also admits a reference to the environment or a file.
 written!(Time, "string", r"^([0-9]+(ms|s|m|h|d))+$|\$\{", ["500ms", "30s", "10m"]);
 written!(TimeRange, "string", r"^([0-9]+(ms|s|m|h|d))+\.\.([0-9]+(ms|s|m|h|d))+$|\$\{", ["100ms..2s"]);
+written!(HedgeAfter, "string", r"^(p95|([0-9]+(ms|s|m|h|d))+)$|\$\{", ["p95", "800ms"]);
 written!(Rate, "string", r"^[0-9_]+ */ *(s|sec|m|min|h|hour|d|day)$|\$\{", ["10/s", "600/min"]);
 written!(Size, ["string", "integer"], r"^[0-9]+ *(B|KiB|MiB|GiB|kB|KB|MB|GB)?$|\$\{", ["8MiB", 65536]);
 written!(Ratio, ["string", "number"], r"^[0-9.]+ *%?$|\$\{", ["20%", 0.2]);

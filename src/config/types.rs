@@ -1,5 +1,8 @@
 //! The checked configuration: every value in its own type, every reference resolved.
 
+mod limit;
+mod route;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,8 +10,9 @@ use std::time::Duration;
 
 use rust_decimal::Decimal;
 
-use super::rate::Rate;
 use crate::base::secret::Secret;
+pub use limit::*;
+pub use route::*;
 
 /// A configuration that has passed every check.
 #[derive(Clone, Debug)]
@@ -25,6 +29,7 @@ pub struct Config {
     pub models: BTreeMap<String, Route>,
     pub unsupported: Unsupported,
     pub prices: Prices,
+    pub cache: Cache,
     pub server: Server,
     pub log: Log,
     /// Keys that are understood but have no effect yet, and other advice, one line each.
@@ -96,7 +101,10 @@ pub struct Provider {
     pub models: Option<Vec<String>>,
     pub timeout: Timeouts,
     pub retry: Retry,
+    /// Over all models.
     pub limit: Limit,
+    /// For single models, on top.
+    pub model_limits: BTreeMap<String, Limit>,
     pub breaker: Breaker,
     pub tls: ClientTls,
     /// The file's own quirks on top of the vendor's (catalogue form, as JSON).
@@ -105,8 +113,8 @@ pub struct Provider {
 
 #[derive(Clone, Debug)]
 pub enum ProviderAuth {
-    /// The vendor's usual header with this key.
-    Key(Secret),
+    /// The vendor's usual header with one of these keys; there is at least one.
+    Keys(Vec<Secret>),
     /// The client's own credential is sent on.
     Forward,
     /// The vendor needs none.
@@ -123,6 +131,8 @@ pub struct Timeouts {
     /// The longest silence between two bytes of a body.
     pub idle: Duration,
     pub total: Duration,
+    /// A stream that is slower than so many tokens a second is ended; 0 ends none.
+    pub min_tokens_per_second: u32,
 }
 
 impl Default for Timeouts {
@@ -132,80 +142,7 @@ impl Default for Timeouts {
             first_token: Duration::from_secs(60),
             idle: Duration::from_secs(60),
             total: Duration::from_secs(600),
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Retry {
-    /// Attempts in total, over all targets.
-    pub attempts: u32,
-    pub backoff_min: Duration,
-    pub backoff_max: Duration,
-    /// Retries may be at most this part of the requests under way, 0 to 1.
-    pub budget: f64,
-}
-
-impl Default for Retry {
-    fn default() -> Self {
-        Self { attempts: 3, backoff_min: Duration::from_millis(100), backoff_max: Duration::from_secs(2), budget: 0.2 }
-    }
-}
-
-/// What may be used at once and over time; `None` is without limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limit {
-    pub requests: Option<RateLimit>,
-    pub tokens: Option<RateLimit>,
-    pub concurrency: Option<Concurrency>,
-}
-
-/// At most `rate`, counted by `algorithm`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RateLimit {
-    pub algorithm: Algorithm,
-    pub rate: Rate,
-    /// How much may be taken at once; `None` means what the rate gives in its unit of time.
-    pub burst: Option<u64>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Algorithm {
-    #[default]
-    TokenBucket,
-    SlidingWindow,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Concurrency {
-    /// The most requests under way.
-    pub max: u32,
-    /// Lowered and raised between 1 and `max` by what the upstream's answers show.
-    pub adaptive: bool,
-}
-
-/// When an upstream is taken for broken, and for how long it is left alone.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Breaker {
-    pub consecutive_failures: u32,
-    /// The part of failures in `window`, 0 to 1, that opens it once there were `min_requests`.
-    pub failure_ratio: f64,
-    pub min_requests: u32,
-    pub window: Duration,
-    /// The first time it stays open; doubled each time it opens again, up to `open_max`.
-    pub open_min: Duration,
-    pub open_max: Duration,
-}
-
-impl Default for Breaker {
-    fn default() -> Self {
-        Self {
-            consecutive_failures: 5,
-            failure_ratio: 0.5,
-            min_requests: 20,
-            window: Duration::from_secs(30),
-            open_min: Duration::from_secs(5),
-            open_max: Duration::from_secs(60),
+            min_tokens_per_second: 0,
         }
     }
 }
@@ -258,32 +195,6 @@ pub struct ClientTls {
     pub identity_pem: Option<(Vec<u8>, Secret)>,
     /// The name to verify instead of the URL's host.
     pub server_name: Option<String>,
-}
-
-/// What an alias stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    pub strategy: Strategy,
-    pub targets: Vec<Target>,
-    /// Tried in order when no target can answer.
-    pub fallback: Vec<Target>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    pub provider: String,
-    pub model: String,
-    pub weight: u32,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    Failover,
-    Weighted,
-    RoundRobin,
-    LeastLatency,
-    LeastBusy,
-    Cheapest,
 }
 
 /// What happens to request fields that the target cannot express.

@@ -50,7 +50,8 @@ impl Provider {
         let origin = origins.get(secure, host, port, &source.tls)?;
         let authority = url.authority().map_or(host, |a| a.as_str());
         let credential = match &source.auth {
-            ProviderAuth::Key(key) => {
+            ProviderAuth::Keys(keys) => {
+                let key = keys.first().ok_or("there is no key")?;
                 let (name, value) = auth_header(&vendor.auth, key.expose()).ok_or("the key has characters that no header can hold")?;
                 Credential::Header(name, value)
             }
@@ -120,7 +121,7 @@ impl Provider {
     /// Whether two generations of a provider are the same upstream with the same credential.
     pub fn same_upstream(&self, other: &Self) -> bool {
         let key = |auth: &ProviderAuth| match auth {
-            ProviderAuth::Key(key) => Some(key.clone()),
+            ProviderAuth::Keys(keys) => keys.first().cloned(),
             ProviderAuth::Forward | ProviderAuth::None => None,
         };
         Arc::ptr_eq(&self.origin, &other.origin) && self.base_path == other.base_path && key(&self.source.auth) == key(&other.source.auth)

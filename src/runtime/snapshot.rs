@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use super::clients::{ClientEntry, Clients};
 use super::learnt::Learnt;
 use super::provider::Provider;
-use crate::config::{Config, Strategy};
+use crate::config::{self, Config, Strategy};
 use crate::metrics::{Metrics, OTHER, TargetMetrics};
 use crate::upstream::Origins;
 
@@ -78,8 +78,8 @@ impl Snapshot {
                 .map_or_else(Arc::default, |entry| Arc::clone(&entry.learnt));
             let lazy = |model: &str| Arc::new(LazyMetrics { provider: name.clone(), model: model.to_owned(), handles: OnceLock::new() });
             let mut labelled: HashMap<_, _> = provider.models().unwrap_or_default().iter().map(|m| (m.clone(), lazy(m))).collect();
-            for target in config.models.values().flat_map(|r| r.targets.iter().chain(&r.fallback)).filter(|t| t.provider == *name) {
-                labelled.entry(target.model.clone()).or_insert_with(|| lazy(&target.model));
+            for (_, model) in config.models.values().flat_map(config::Route::all_targets).filter(|(provider, _)| provider == name) {
+                labelled.entry(model.to_owned()).or_insert_with(|| lazy(model));
             }
             let entry = Arc::new(ProviderEntry { other: lazy(OTHER), labelled, provider, learnt });
             providers.push(Arc::clone(&entry));
@@ -87,13 +87,12 @@ impl Snapshot {
         }
         let mut routes = HashMap::with_capacity(config.models.len());
         for (alias, route) in &config.models {
-            let target = |target: &crate::config::Target| {
-                let entry =
-                    by_name.get(&target.provider).ok_or_else(|| format!("models.{alias}: unknown provider `{}`", target.provider))?;
-                Ok::<_, String>(entry.target(&target.model))
+            let target = |provider: &str, model: &str| {
+                let entry = by_name.get(provider).ok_or_else(|| format!("models.{alias}: unknown provider `{provider}`"))?;
+                Ok::<_, String>(entry.target(model))
             };
-            let targets = route.targets.iter().map(|t| Ok((target(t)?, t.weight))).collect::<Result<_, String>>()?;
-            let fallback = route.fallback.iter().map(target).collect::<Result<_, String>>()?;
+            let targets = route.targets.iter().map(|t| Ok((target(&t.provider, &t.model)?, t.weight))).collect::<Result<_, String>>()?;
+            let fallback = route.fallback.iter().map(|t| target(&t.provider, &t.model)).collect::<Result<_, String>>()?;
             routes.insert(alias.clone(), Route { strategy: route.strategy, targets, fallback, turn: AtomicUsize::new(0) });
         }
         let clients = Clients::new(&config.clients)?;

@@ -1,21 +1,10 @@
 //! Keys that are checked already and take effect in later versions. Nothing is accepted in silence: each is named in a warning.
 
 use crate::config::findings::Report;
-use crate::config::model::Strategy;
 use crate::config::node::{KeyPath, Node, Value};
 
 /// The keys, `*` for any name or index. One whose effect has come is taken off this list.
-const WITHOUT_EFFECT: &[&[&str]] = &[
-    &["clients", "*", "limit"],
-    &["clients", "*", "budget"],
-    &["providers", "*", "limit"],
-    &["providers", "*", "breaker"],
-    &["providers", "*", "retry", "budget"],
-    &["prices"],
-];
-
-/// Strategies that do what they say; the others act as `failover`.
-const EFFECTIVE_STRATEGIES: &[Strategy] = &[Strategy::Failover, Strategy::Weighted, Strategy::RoundRobin];
+const WITHOUT_EFFECT: &[&[&str]] = &[&["clients", "*", "budget"]];
 
 pub fn warn(report: &mut Report<'_>) {
     let root = report.root;
@@ -24,13 +13,10 @@ pub fn warn(report: &mut Report<'_>) {
             report.warning(path, "the key is checked but has no effect in this version", None);
         });
     }
-}
-
-/// Says so if a strategy acts as another one.
-pub fn warn_of_strategy(report: &mut Report<'_>, path: &KeyPath<'_>, strategy: Strategy) {
-    if !EFFECTIVE_STRATEGIES.contains(&strategy) {
-        report.warning(path, "the strategy is checked but has no effect in this version: targets are tried in order", None);
-    }
+    visit(root, &["prices"], &KeyPath::Root, &mut |path| {
+        let message = "prices decide between targets with `strategy: cheapest`; reporting costs has no effect in this version";
+        report.warning(path, message, None);
+    });
 }
 
 /// Calls `found` with each path of the tree that the pattern names.

@@ -64,6 +64,7 @@ pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
     let providers = check.providers(raw.providers);
     let models = check.routes(&raw.models, &providers);
     let prices = check.prices(&raw.prices, &providers);
+    check.priced(&models, &prices);
     let log = check.log(&raw.log);
     effect::warn(&mut check.report);
     Config {
@@ -79,6 +80,7 @@ pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
             model::Unsupported::Reject => Unsupported::Reject,
         },
         prices,
+        cache: check.cache(&raw.cache),
         server,
         log,
         warnings: Vec::new(),

@@ -11,7 +11,7 @@ use crate::config::duration::Time;
 use crate::config::model;
 use crate::config::node::KeyPath;
 use crate::config::suggest::{nearest, one_of};
-use crate::config::types::{Provider, ProviderAuth, Retry, Timeouts};
+use crate::config::types::{Limit, Provider, ProviderAuth, Retry, Timeouts};
 
 const MOST_ATTEMPTS: u32 = 10;
 /// Set by the connection itself, or by the provider's other keys.
@@ -64,7 +64,7 @@ impl<'v> Check<'v> {
             name: name.to_owned(),
             vendor: vendor.map(|vendor| vendor.id.clone()).unwrap_or_default(),
             base_url: self.base_url(raw.base_url.as_deref(), vendor, path),
-            auth: self.auth(raw.auth, raw.api_key, vendor, path),
+            auth: self.auth(raw.auth, raw.api_key, raw.api_keys, vendor, path),
             organization: raw.organization,
             project: raw.project,
             api_version: raw.api_version,
@@ -74,6 +74,7 @@ impl<'v> Check<'v> {
             timeout: self.timeouts(&raw.timeout, &path.key("timeout")),
             retry: self.retry(&raw.retry, &path.key("retry")),
             limit: self.limit(&raw.limit, &path.key("limit")),
+            model_limits: self.model_limits(&raw.model_limits, &path.key("model_limits")),
             breaker: self.breaker(&raw.breaker, &path.key("breaker")),
             tls: self.client_tls(&raw.tls, &path.key("tls")),
             quirks: raw.quirks.map(serde_json::Value::Object),
@@ -116,33 +117,42 @@ impl<'v> Check<'v> {
         String::new()
     }
 
-    fn auth(&mut self, auth: model::Auth, key: Option<String>, vendor: Option<&VendorFacts>, path: &KeyPath<'_>) -> ProviderAuth {
-        let at = path.key("api_key");
+    fn auth(
+        &mut self,
+        auth: model::Auth,
+        key: Option<String>,
+        keys: Vec<String>,
+        vendor: Option<&VendorFacts>,
+        path: &KeyPath<'_>,
+    ) -> ProviderAuth {
+        let (at, pool) = (path.key("api_key"), path.key("api_keys"));
+        let (has_key, has_pool) = (self.report.has(&at), self.report.has(&pool));
         if auth != model::Auth::Key {
-            if self.report.has(&at) {
+            if has_key || has_pool {
                 let hint = "leave one of the two out".to_owned();
-                self.report.error(&path.key("auth"), "with this `auth` the `api_key` would not be used", hint);
+                let name = if has_key { "api_key" } else { "api_keys" };
+                self.report.error(&path.key("auth"), format!("with this `auth` the `{name}` would not be used"), hint);
             }
             return if auth == model::Auth::Forward { ProviderAuth::Forward } else { ProviderAuth::None };
         }
+        if has_key && has_pool {
+            self.report.error(&pool, "there is an `api_key` already", "move it into this list".to_owned());
+        }
+        if has_pool {
+            return self.pool(keys, &pool);
+        }
         if let Some(key) = key {
-            if key.trim().is_empty() {
-                self.report.error(&at, "the key is empty", None);
-            } else if !key.trim_start().starts_with('{') && key.chars().any(|c| c.is_control() || c.is_whitespace()) {
-                // A JSON document is a cloud's service account; anything else goes into a header.
-                self.report.error(&at, "the key holds blanks or control characters", None);
-            }
-            self.literal(&at);
-            return ProviderAuth::Key(Secret::new(key));
+            self.key(&key, &at);
+            return ProviderAuth::Keys(vec![Secret::new(key)]);
         }
         // What is there but could not be read has been reported.
-        if self.report.has(&at) {
+        if has_key {
             return ProviderAuth::None;
         }
         let Some(vendor) = vendor else { return ProviderAuth::None };
         let found = vendor.env.iter().find_map(|name| (self.env)(name).filter(|value| !value.trim().is_empty()));
         match found {
-            Some(key) => ProviderAuth::Key(Secret::new(key)),
+            Some(key) => ProviderAuth::Keys(vec![Secret::new(key)]),
             None => {
                 if vendor.needs_key {
                     let names = one_of(vendor.env.iter().map(String::as_str));
@@ -156,6 +166,35 @@ impl<'v> Check<'v> {
                 ProviderAuth::None
             }
         }
+    }
+
+    /// A credential of the file.
+    fn key(&mut self, key: &str, at: &KeyPath<'_>) {
+        if key.trim().is_empty() {
+            self.report.error(at, "the key is empty", None);
+        } else if !key.trim_start().starts_with('{') && key.chars().any(|c| c.is_control() || c.is_whitespace()) {
+            // A JSON document is a cloud's service account; anything else goes into a header.
+            self.report.error(at, "the key holds blanks or control characters", None);
+        }
+        self.literal(at);
+    }
+
+    fn pool(&mut self, keys: Vec<String>, path: &KeyPath<'_>) -> ProviderAuth {
+        if keys.is_empty() && self.report.root.find(path).is_some_and(|node| node.size() == 1) {
+            self.report.error(path, "the list of keys is empty", None);
+        }
+        for (index, key) in keys.iter().enumerate() {
+            let at = path.item(index);
+            self.key(key, &at);
+            if keys.iter().take(index).any(|earlier| earlier == key) {
+                self.report.error(&at, "the same key stands in the list already", None);
+            }
+        }
+        ProviderAuth::Keys(keys.into_iter().map(Secret::new).collect())
+    }
+
+    fn model_limits(&mut self, raw: &BTreeMap<String, model::Limit>, path: &KeyPath<'_>) -> BTreeMap<String, Limit> {
+        raw.iter().map(|(name, limit)| (name.clone(), self.limit(limit, &path.key(name)))).collect()
     }
 
     fn headers(&mut self, raw: BTreeMap<String, String>, path: &KeyPath<'_>) -> Vec<(String, String)> {
@@ -190,6 +229,7 @@ impl<'v> Check<'v> {
             first_token: within("first_token", raw.first_token, default.first_token),
             idle: within("idle", raw.idle, default.idle),
             total,
+            min_tokens_per_second: raw.min_tokens_per_second.unwrap_or(default.min_tokens_per_second),
         }
     }
 
@@ -199,11 +239,16 @@ impl<'v> Check<'v> {
             let hint = "1 means that nothing is repeated".to_owned();
             self.report.error(&path.key("attempts"), format!("must be 1 to {MOST_ATTEMPTS}"), hint);
         }
+        if raw.ambiguous.is_some_and(|times| times >= MOST_ATTEMPTS) {
+            self.report.error(&path.key("ambiguous"), format!("must be 0 to {}", MOST_ATTEMPTS - 1), None);
+        }
         Retry {
             attempts: raw.attempts.unwrap_or(default.attempts),
             backoff_min: raw.backoff.map_or(default.backoff_min, |backoff| backoff.min),
             backoff_max: raw.backoff.map_or(default.backoff_max, |backoff| backoff.max),
             budget: raw.budget.map_or(default.budget, |budget| budget.0),
+            ambiguous: raw.ambiguous.unwrap_or(default.ambiguous),
+            replay_max: raw.replay_max.map_or(default.replay_max, |size| size.0),
         }
     }
 }

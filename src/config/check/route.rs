@@ -1,12 +1,18 @@
 //! Aliases: what a model name stands for.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::{Check, effect};
+use super::Check;
+use crate::config::hedge::HedgeAfter;
 use crate::config::model;
 use crate::config::node::KeyPath;
 use crate::config::suggest::nearest;
-use crate::config::types::{Provider, Route, Strategy, Target};
+use crate::config::types::{Cache, Cause, Degraded, Fallback, Hedge, Mirror, Prices, Provider, Route, RouteCache, Strategy, Target};
+
+const DEFAULT_CAUSES: [Cause; 2] = [Cause::Error, Cause::RateLimit];
+const DEFAULT_HEDGE_BUDGET: f64 = 0.05;
+const DEFAULT_CACHE_TTL: Duration = Duration::from_secs(300);
 
 impl Check<'_> {
     pub(super) fn routes(
@@ -35,40 +41,118 @@ impl Check<'_> {
             }
         }
         let strategy = strategy(raw.strategy);
-        effect::warn_of_strategy(&mut self.report, &path.key("strategy"), raw.strategy);
         let targets = self.targets(&raw.targets, &targets_path, providers);
         self.weights(&raw.targets, strategy, path);
-        let fallback = self.targets(&raw.fallback, &fallback_path, providers);
+        let fallback = self.fallbacks(&raw.fallback, &fallback_path, providers);
         for (index, target) in fallback.iter().enumerate() {
-            let earlier = targets.iter().chain(fallback.iter().take(index));
-            if earlier.into_iter().any(|other| other.provider == target.provider && other.model == target.model) {
+            let same = |provider: &str, model: &str| target.provider == provider && target.model == model;
+            let earlier = fallback.iter().take(index).filter(|other| other.on.iter().any(|cause| target.on.contains(cause)));
+            if targets.iter().any(|other| same(&other.provider, &other.model)) || earlier.into_iter().any(|o| same(&o.provider, &o.model)) {
                 let message =
                     format!("fallback in a circle: `{}/{}` has been tried before it comes to this", target.provider, target.model);
                 self.report.error(&fallback_path.item(index), message, None);
             }
         }
-        Route { strategy, targets, fallback }
+        Route {
+            strategy,
+            targets,
+            fallback,
+            sticky: raw.sticky,
+            hedge: raw.hedge.as_ref().map(|hedge| Hedge {
+                after: hedge.after.unwrap_or(HedgeAfter::P95),
+                budget: hedge.budget.map_or(DEFAULT_HEDGE_BUDGET, |budget| budget.0),
+            }),
+            mirror: raw.mirror.as_ref().map(|mirror| self.mirror(mirror, &path.key("mirror"), providers)),
+            degraded: raw.degraded.as_ref().and_then(|degraded| self.degraded(degraded, &path.key("degraded"), providers)),
+            cache: raw.cache.as_ref().map(|cache| RouteCache {
+                ttl: self.positive(&path.key("cache").key("ttl"), cache.ttl, DEFAULT_CACHE_TTL),
+                any: cache.any,
+            }),
+        }
+    }
+
+    fn fallbacks(&mut self, raw: &[model::Fallback], path: &KeyPath<'_>, providers: &BTreeMap<String, Provider>) -> Vec<Fallback> {
+        let mut fallbacks = Vec::with_capacity(raw.len());
+        for (index, fallback) in raw.iter().enumerate() {
+            let path = path.item(index);
+            let (provider, model) = self.target(fallback.provider.as_deref(), fallback.model.as_deref(), &path, providers);
+            if fallback.on.as_ref().is_some_and(Vec::is_empty) {
+                self.report.error(
+                    &path.key("on"),
+                    "an empty list lets nothing fall back",
+                    "leave it out for `[error, rate_limit]`".to_owned(),
+                );
+            }
+            let on = fallback.on.as_ref().map_or_else(|| DEFAULT_CAUSES.to_vec(), |causes| causes.iter().copied().map(cause).collect());
+            fallbacks.push(Fallback { provider, model, on });
+        }
+        fallbacks
+    }
+
+    fn mirror(&mut self, raw: &model::Mirror, path: &KeyPath<'_>, providers: &BTreeMap<String, Provider>) -> Mirror {
+        let (provider, model) = self.target(raw.provider.as_deref(), raw.model.as_deref(), path, providers);
+        Mirror { provider, model, sample: raw.sample.map_or(1.0, |sample| sample.0) }
+    }
+
+    fn degraded(&mut self, raw: &model::Degraded, path: &KeyPath<'_>, providers: &BTreeMap<String, Provider>) -> Option<Degraded> {
+        match (&raw.answer, raw.provider.is_some() || raw.model.is_some()) {
+            (Some(_), true) => {
+                self.report.error(&path.key("answer"), "there is a target already", "give either a target or an `answer`".to_owned());
+                None
+            }
+            (Some(answer), false) => Some(Degraded::Answer(answer.clone())),
+            (None, true) => {
+                let (provider, model) = self.target(raw.provider.as_deref(), raw.model.as_deref(), path, providers);
+                Some(Degraded::Target { provider, model })
+            }
+            (None, false) => {
+                self.report.missing(path, "answer", "give a `provider` and a `model`, or an `answer`".to_owned());
+                None
+            }
+        }
+    }
+
+    pub(super) fn cache(&mut self, raw: &model::Cache) -> Cache {
+        let root = KeyPath::Root;
+        let path = root.key("cache");
+        let default = Cache::default();
+        let cache = Cache {
+            max_bytes: raw.max_bytes.map_or(default.max_bytes, |size| size.0),
+            max_entry: raw.max_entry.map_or(default.max_entry.min(raw.max_bytes.map_or(usize::MAX, |size| size.0)), |size| size.0),
+        };
+        if cache.max_entry > cache.max_bytes {
+            self.report.error(&path.key("max_entry"), "larger than `max_bytes`", None);
+        }
+        cache
     }
 
     fn targets(&mut self, raw: &[model::Target], path: &KeyPath<'_>, providers: &BTreeMap<String, Provider>) -> Vec<Target> {
         let mut targets = Vec::with_capacity(raw.len());
         for (index, target) in raw.iter().enumerate() {
             let path = path.item(index);
-            match &target.provider {
-                None => self.report.missing(&path, "provider", None),
-                Some(name) => self.known_provider(&path.key("provider"), name, providers, false),
-            }
-            match &target.model {
-                None => self.report.missing(&path, "model", None),
-                Some(model) => self.offered(&path.key("model"), model, target.provider.as_ref().and_then(|name| providers.get(name))),
-            }
-            targets.push(Target {
-                provider: target.provider.clone().unwrap_or_default(),
-                model: target.model.clone().unwrap_or_default(),
-                weight: target.weight.unwrap_or(1),
-            });
+            let (provider, model) = self.target(target.provider.as_deref(), target.model.as_deref(), &path, providers);
+            targets.push(Target { provider, model, weight: target.weight.unwrap_or(1) });
         }
         targets
+    }
+
+    /// A provider and a model, both of which have to be there.
+    fn target(
+        &mut self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        path: &KeyPath<'_>,
+        providers: &BTreeMap<String, Provider>,
+    ) -> (String, String) {
+        match provider {
+            None => self.report.missing(path, "provider", None),
+            Some(name) => self.known_provider(&path.key("provider"), name, providers, false),
+        }
+        match model {
+            None => self.report.missing(path, "model", None),
+            Some(model) => self.offered(&path.key("model"), model, provider.and_then(|name| providers.get(name))),
+        }
+        (provider.unwrap_or_default().to_owned(), model.unwrap_or_default().to_owned())
     }
 
     fn weights(&mut self, targets: &[model::Target], strategy: Strategy, path: &KeyPath<'_>) {
@@ -79,6 +163,23 @@ impl Check<'_> {
         } else if let Some(index) = targets.iter().position(|target| target.weight.is_some()) {
             let hint = "add `strategy: weighted`, or leave the weights out".to_owned();
             self.report.warning(&path.key("targets").item(index).key("weight"), "a weight means nothing with this strategy", hint);
+        }
+    }
+
+    /// Says which targets `cheapest` knows no price of.
+    pub(super) fn priced(&mut self, routes: &BTreeMap<String, Route>, prices: &Prices) {
+        let root = KeyPath::Root;
+        let list = root.key("models");
+        for (name, route) in routes.iter().filter(|(_, route)| route.strategy == Strategy::Cheapest) {
+            let path = list.key(name);
+            for (index, target) in route.targets.iter().enumerate() {
+                let full = format!("{}/{}", target.provider, target.model);
+                if !prices.overrides.contains_key(&full) {
+                    let hint = format!("add it to `prices: {{overrides: {{\"{full}\": {{input: ..., output: ...}}}}}}`");
+                    let message = format!("`{full}` has no price; `cheapest` takes it last");
+                    self.report.warning(&path.key("targets").item(index), message, hint);
+                }
+            }
         }
     }
 
@@ -117,5 +218,14 @@ fn strategy(raw: model::Strategy) -> Strategy {
         model::Strategy::LeastLatency => Strategy::LeastLatency,
         model::Strategy::LeastBusy => Strategy::LeastBusy,
         model::Strategy::Cheapest => Strategy::Cheapest,
+    }
+}
+
+fn cause(raw: model::Cause) -> Cause {
+    match raw {
+        model::Cause::Error => Cause::Error,
+        model::Cause::RateLimit => Cause::RateLimit,
+        model::Cause::ContextWindow => Cause::ContextWindow,
+        model::Cause::ContentPolicy => Cause::ContentPolicy,
     }
 }

@@ -1,12 +1,15 @@
 //! One value of the tree as serde sees it.
 
-use serde::de::value::StrDeserializer;
+use serde::de::value::{SeqAccessDeserializer, StrDeserializer};
 use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::{Context, Error, Unknown};
 use crate::config::node::{Entry, Node, Position, Scalar, Value};
 use crate::config::suggest::{nearest, one_of};
+
+/// The name under which serde asks for a [`super::OneOrList`].
+const ONE_OR_LIST: &str = "OneOrList";
 
 #[derive(Clone, Copy)]
 pub(super) struct De<'a> {
@@ -137,8 +140,14 @@ impl<'a> Deserializer<'a> for De<'a> {
         if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'a>>(self, _: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self)
+    fn deserialize_newtype_struct<V: Visitor<'a>>(self, name: &'static str, visitor: V) -> Result<V::Value, Error> {
+        match &self.node.value {
+            Value::Map(_) if name == ONE_OR_LIST => {
+                let items = Items { items: std::slice::from_ref(self.node).iter(), context: self.context };
+                visitor.visit_newtype_struct(SeqAccessDeserializer::new(items))
+            }
+            _ => visitor.visit_newtype_struct(self),
+        }
     }
 
     fn deserialize_seq<V: Visitor<'a>>(self, visitor: V) -> Result<V::Value, Error> {

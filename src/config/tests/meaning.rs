@@ -3,14 +3,17 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::{Algorithm, LogFormat, Period, ProviderAuth, Role, Strategy, Unsupported};
+use crate::config::{
+    Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Period, ProviderAuth, Queue, Role,
+    RouteCache, Strategy, Unsupported,
+};
 
 #[test]
 fn the_smallest_configuration() {
     let config = good("providers: {groq: {type: groq}}");
     let provider = &config.providers["groq"];
     assert_eq!(provider.base_url, "https://api.groq.com/openai/v1");
-    assert!(matches!(&provider.auth, ProviderAuth::Key(key) if key.expose() == "canary-groq"));
+    assert!(matches!(&provider.auth, ProviderAuth::Keys(keys) if keys[0].expose() == "canary-groq"));
     assert_eq!(config.listen[0].to_string(), "127.0.0.1:4000");
     assert_eq!(config.admin.listen[0].to_string(), "127.0.0.1:4001");
     assert_eq!(config.warnings, Vec::<String>::new());
@@ -61,13 +64,13 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
     assert_eq!(config.listen.len(), 2);
     assert_eq!((config.admin.tokens[0].role, config.admin.tokens[0].token.expose()), (Role::Operator, "canary-env-value"));
     let client = &config.clients[0];
-    assert_eq!(client.limit.requests.unwrap().rate.amount, 600);
+    assert_eq!(client.limit.requests[0].rate.amount, 600);
     assert_eq!(client.budget.as_ref().map(|budget| (budget.currency.as_str(), budget.per)), Some(("EUR", Period::Day)));
     let main = &config.providers["main"];
     assert_eq!(main.timeout.total, Duration::from_secs(240));
     assert_eq!((main.retry.attempts, main.retry.backoff_min), (2, Duration::from_millis(50)));
-    assert_eq!(main.limit.requests.unwrap().algorithm, Algorithm::SlidingWindow);
-    assert!(main.limit.concurrency.unwrap().adaptive);
+    assert_eq!(main.limit.requests[0].algorithm, Algorithm::SlidingWindow);
+    assert_eq!(main.limit.concurrency.unwrap().adaptive, Some(Adaptation::Aimd));
     assert_eq!((main.breaker.min_requests, main.breaker.open_max), (7, Duration::from_secs(9)));
     assert_eq!(main.headers, [("x-team".to_owned(), "a".to_owned())]);
     assert_eq!(main.quirks, Some(serde_json::json!({"usage": "last", "n": 3})));
@@ -89,14 +92,7 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
         .filter_map(|warning| warning.split_once(": ").filter(|(_, text)| text.contains("has no effect in this version")))
         .map(|(path, _)| path)
         .collect();
-    let expected = [
-        "clients[0].limit",
-        "clients[0].budget",
-        "providers.main.retry.budget",
-        "providers.main.limit",
-        "providers.main.breaker",
-        "prices",
-    ];
+    let expected = ["clients[0].budget", "prices"];
     assert_eq!(without_effect, expected);
     assert_eq!(config.warnings.len(), expected.len(), "{:#?}", config.warnings);
 }
@@ -124,7 +120,7 @@ fn a_literal_key_is_warned_of() {
     assert!(config.warnings[0].contains("providers.a.api_key: a secret is written in the configuration itself"), "{:?}", config.warnings);
     // A key is a text, whatever it looks like.
     let config = good("providers: {a: {type: openai, api_key: 00123}}");
-    assert!(matches!(&config.providers["a"].auth, ProviderAuth::Key(key) if key.expose() == "00123"));
+    assert!(matches!(&config.providers["a"].auth, ProviderAuth::Keys(keys) if keys[0].expose() == "00123"));
 }
 
 #[test]
@@ -173,6 +169,65 @@ fn routes_lead_somewhere() {
 }
 
 #[test]
+fn everything_that_holds_an_upstream_back() {
+    let config = good(
+        r#"
+providers:
+  main:
+    type: openai
+    api_keys: ["${KEY}", "${PORT}"]
+    timeout: {min_tokens_per_second: 1}
+    retry: {ambiguous: 1, replay_max: 1MiB}
+    limit:
+      requests: [{rate: 10/s}, {rate: 1000/d}, {rate: 60/min, algorithm: fixed_window}]
+      concurrency: {max: 7, adaptive: true, adaptation: gradient}
+      queue: {max_wait: 2s}
+    model_limits: {gpt-4o: {tokens: {rate: 30000/min}}}
+    breaker: {enabled: false, min_tokens_per_second: 2}
+models:
+  fast:
+    strategy: cheapest
+    sticky: true
+    targets: [{provider: main, model: gpt-4o}]
+    fallback:
+      - {provider: main, model: gpt-4o-mini}
+      - {provider: main, model: gpt-4.1, on: [context_window, content_policy]}
+    hedge: {after: 800ms, budget: 10%}
+    mirror: {provider: main, model: gpt-5, sample: 1%}
+    degraded: {answer: Please try again later.}
+    cache: {ttl: 1h, any: true}
+  other:
+    targets: [{provider: main, model: gpt-4o}]
+    hedge: {}
+    degraded: {provider: main, model: gpt-4.1}
+    cache: {}
+cache: {max_bytes: 8MiB}
+"#,
+    );
+    let main = &config.providers["main"];
+    assert!(matches!(&main.auth, ProviderAuth::Keys(keys) if keys.len() == 2));
+    let algorithms: Vec<Algorithm> = main.limit.requests.iter().map(|rate| rate.algorithm).collect();
+    assert_eq!(algorithms, [Algorithm::TokenBucket, Algorithm::FixedWindow, Algorithm::FixedWindow]);
+    assert_eq!(main.limit.concurrency, Some(Concurrency { max: 7, adaptive: Some(Adaptation::Gradient) }));
+    assert_eq!(main.limit.queue, Some(Queue { size: 7, max_wait: Duration::from_secs(2) }));
+    assert_eq!(main.model_limits["gpt-4o"].tokens[0].rate.amount, 30_000);
+    assert_eq!((main.retry.ambiguous, main.retry.replay_max, main.timeout.min_tokens_per_second), (1, 1 << 20, 1));
+    assert_eq!((main.breaker.enabled, main.breaker.min_tokens_per_second), (false, 2));
+    let fast = &config.models["fast"];
+    assert_eq!(fast.fallback[0].on, [Cause::Error, Cause::RateLimit]);
+    assert_eq!(fast.fallback[1].on, [Cause::ContextWindow, Cause::ContentPolicy]);
+    assert_eq!(fast.hedge, Some(Hedge { after: HedgeAfter::Time(Duration::from_millis(800)), budget: 0.1 }));
+    assert!(fast.sticky && fast.mirror.as_ref().is_some_and(|mirror| mirror.sample == 0.01));
+    assert_eq!(fast.degraded, Some(Degraded::Answer("Please try again later.".into())));
+    assert_eq!(fast.cache, Some(RouteCache { ttl: Duration::from_secs(3600), any: true }));
+    let other = &config.models["other"];
+    assert_eq!(other.hedge, Some(Hedge { after: HedgeAfter::P95, budget: 0.05 }));
+    assert_eq!(other.cache, Some(RouteCache { ttl: Duration::from_secs(300), any: false }));
+    assert_eq!(config.cache, Cache { max_bytes: 8 << 20, max_entry: 1 << 20 });
+    assert!(config.warnings.iter().any(|warning| warning.contains("`main/gpt-4o` has no price")), "{:?}", config.warnings);
+}
+
+#[test]
 fn values_out_of_range() {
     for (lines, expected) in [
         ("timeout: {first_token: 11m}", "timeout.first_token: 11m is longer than `total`, which is 10m"),
@@ -181,8 +236,16 @@ fn values_out_of_range() {
         ("retry: {budget: 120%}", "not a part of a whole"),
         ("limit: {requests: {rate: 0/s}}", "let nothing through"),
         ("limit: {requests: {burst: 5}}", "`rate` is missing"),
-        ("limit: {requests: {rate: 1/s, algorithm: sliding_window, burst: 5}}", "`sliding_window` has no burst"),
+        ("limit: {requests: {rate: 1/s, algorithm: sliding_window, burst: 5}}", "only `token_bucket` has a burst"),
+        ("limit: {requests: [{rate: 1/s}, {rate: 0/d}]}", "let nothing through"),
+        ("limit: {requests: [{rate: 1/s}, {burst: 5}]}", "limit.requests[1]: `rate` is missing"),
+        ("limit: {requests: [{rat: 1/s}]}", "did you mean `rate`?"),
+        ("limit: {requests: {rat: 1/s}}", "did you mean `rate`?"),
         ("limit: {concurrency: {max: 0}}", "let nothing through"),
+        ("limit: {queue: {size: 0}}", "holds nobody"),
+        ("model_limits: {m: {tokens: {rate: 0/min}}}", "let nothing through"),
+        ("retry: {ambiguous: 10}", "must be 0 to 9"),
+        ("api_keys: [\"${KEY}\"]", "there is an `api_key` already"),
         ("breaker: {failure_ratio: 0}", "more than 0"),
         ("breaker: {open: 0s..5s}", "must not begin at 0"),
         ("headers: {\"a b\": c}", "is not a header's name"),
@@ -204,6 +267,7 @@ fn values_out_of_range() {
         ("prices: {overrides: {main/gpt: {input: -1, output: 1}}}", "not an amount of money"),
         ("log: {level: inof}", "`inof` is not a level"),
         ("server: {max_event: 1}", "1KiB to 1GiB"),
+        ("cache: {max_bytes: 1MiB, max_entry: 2MiB}", "larger than `max_bytes`"),
         ("server: {keep_alive: 0s}", "more than 0"),
     ] {
         let found = errors(&format!("{}{lines}\n", provider("")));

@@ -5,7 +5,7 @@ use crate::config::{ProviderAuth, hash_files};
 
 fn key(text: &str) -> String {
     match &good(&format!("providers: {{a: {{type: groq, api_key: \"{text}\"}}}}")).providers["a"].auth {
-        ProviderAuth::Key(key) => key.expose().to_owned(),
+        ProviderAuth::Keys(keys) => keys[0].expose().to_owned(),
         other => panic!("{other:?}"),
     }
 }
@@ -34,7 +34,7 @@ fn files_are_read_and_remembered() {
     let main = "providers: {a: {type: groq, api_key: \"${file:secrets/key}\"}}";
     let (folder, config) = load_files(&[("config.yaml", main), ("secrets/key", "file-canary\r\n\n")]);
     let config = config.unwrap();
-    assert!(matches!(&config.providers["a"].auth, ProviderAuth::Key(key) if key.expose() == "file-canary"));
+    assert!(matches!(&config.providers["a"].auth, ProviderAuth::Keys(keys) if keys[0].expose() == "file-canary"));
     assert_eq!(config.files, [folder.path().join("config.yaml"), folder.path().join("secrets/key")]);
     assert_eq!(config.hash, hash_files(&config.files));
     std::fs::write(folder.path().join("secrets/key"), "rotated").unwrap();
