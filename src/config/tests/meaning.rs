@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{
-    Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Period, ProviderAuth, Queue, Role,
+    Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Mirror, Period, ProviderAuth, Queue, Role,
     RouteCache, Strategy, Unsupported,
 };
 
@@ -217,7 +217,8 @@ cache: {max_bytes: 8MiB}
     assert_eq!(fast.fallback[0].on, [Cause::Error, Cause::RateLimit]);
     assert_eq!(fast.fallback[1].on, [Cause::ContextWindow, Cause::ContentPolicy]);
     assert_eq!(fast.hedge, Some(Hedge { after: HedgeAfter::Time(Duration::from_millis(800)), budget: 0.1 }));
-    assert!(fast.sticky && fast.mirror.as_ref().is_some_and(|mirror| mirror.sample == 0.01));
+    assert!(fast.sticky);
+    assert_eq!(fast.mirror, Some(Mirror { provider: "main".into(), model: "gpt-5".into(), sample: 0.01 }));
     assert_eq!(fast.degraded, Some(Degraded::Answer("Please try again later.".into())));
     assert_eq!(fast.cache, Some(RouteCache { ttl: Duration::from_secs(3600), any: true }));
     let other = &config.models["other"];
