@@ -3,12 +3,18 @@
 //! bytes are relayed, and the dialect only edits and watches them.
 
 pub mod anthropic_messages;
+mod estimate;
 pub mod openai_chat;
 pub mod quirks;
+mod shape;
+
+use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
+use crate::codec::Framing;
+pub use estimate::estimate_tokens;
 pub use quirks::Quirks;
 
 /// The dialect of an id.
@@ -22,6 +28,11 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
 /// A wire format for chat, in both directions.
 pub trait Dialect: Send + Sync {
     fn id(&self) -> DialectId;
+
+    /// How a streamed answer is divided into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
 
     // --- as a server ---------------------------------------------------------------------------------------------------
 
@@ -43,10 +54,26 @@ pub trait Dialect: Send + Sync {
     /// Writes an error as an event of a stream that has begun.
     fn write_error_event(&self, error: &ApiError, out: &mut BytesMut);
 
-    /// A keep-alive the official clients of this dialect ignore.
+    /// A keep-alive the official clients of this dialect ignore; empty where there is none.
     fn heartbeat(&self) -> &'static [u8];
 
+    /// The HTTP status that the official clients expect with an error.
+    fn client_status(&self, error: &ApiError) -> u16 {
+        error.status
+    }
+
+    /// What the chat endpoint is called in logs and metrics.
+    fn endpoint(&self) -> &'static str;
+
+    /// A stream tells the prompt's tokens before the answer, and so needs an estimate where the vendor tells them last.
+    fn tells_prompt_first(&self) -> bool {
+        false
+    }
+
     // --- as a client ---------------------------------------------------------------------------------------------------
+
+    /// The path of the chat endpoint below the API's root, with the query that it needs.
+    fn chat_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     /// Writes a request to a vendor. What the dialect or the vendor cannot say is in `dropped`.
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError>;
@@ -70,6 +97,36 @@ pub trait Dialect: Send + Sync {
 
     /// Watches a vendor's stream on its way to a client of the same dialect.
     fn tap(&self, reply: &Reply, quirks: &Quirks) -> Box<dyn Tap>;
+
+    /// Headers of a client's request that a vendor of the same dialect gets.
+    fn relayed_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// A vendor of the same dialect gets the query of a client's request.
+    fn relays_query(&self) -> bool {
+        false
+    }
+
+    /// The endpoint that counts a request's tokens, where the dialect has one.
+    fn count_tokens(&self) -> Option<&dyn CountTokens> {
+        None
+    }
+}
+
+/// Counting a request's tokens without answering it.
+pub trait CountTokens: Send + Sync {
+    /// As [`Dialect::view`], for a request that only asks for the count.
+    fn count_view(&self, body: &[u8]) -> Result<View, ApiError>;
+
+    /// The path of the endpoint below the API's root.
+    fn count_path(&self, model: &str) -> Cow<'static, str>;
+
+    /// Edits a client's request for a vendor of the same dialect.
+    fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError>;
+
+    /// Writes an answer.
+    fn write_count(&self, tokens: u64) -> Vec<u8>;
 }
 
 /// What routing and policy need to know of a request.

@@ -10,7 +10,7 @@ use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::body::collect::collect;
-use super::body::event_stream::{EventStream, Mode};
+use super::body::event_stream::{EventStream, Mode, malformed_frame};
 use super::body::source::{Deadlines, Source};
 use super::call::Call;
 use super::classify::{self, Next};
@@ -19,10 +19,9 @@ use super::respond::Answer;
 use super::worker::Worker;
 use super::{headers, outgoing, redact, retry_hint};
 use crate::base::outcome::AttemptClass;
-use crate::chat::{ApiError, Collector, DialectId, ErrorKind, Event, Fault, Request, unfold};
+use crate::chat::{ApiError, Collector, ErrorKind, Event, Fault, Request, unfold};
 use crate::config::Unsupported;
-use crate::dialect::anthropic_messages::count_tokens_estimate;
-use crate::dialect::{Reply, To, Written, dialect};
+use crate::dialect::{Reply, To, Written, dialect, estimate_tokens};
 use crate::runtime::{Credential, Provider, Snapshot, Target};
 use crate::upstream::{self, SendError, SendErrorKind};
 use crate::vendor::Endpoint;
@@ -138,12 +137,12 @@ async fn attempt(
         requested_model: call.view.model.clone(),
         upstream_model: target.model.to_string(),
         include_usage: call.view.include_usage,
-        prompt_estimate: if !same && call.dialect == DialectId::AnthropicMessages { count_tokens_estimate(&call.body) } else { 0 },
+        prompt_estimate: if !same && dialect(call.dialect).tells_prompt_first() { estimate_tokens(&call.body) } else { 0 },
         created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
     };
     let mut out = HeaderMap::with_capacity(20);
     headers::to_client(&head.headers, &mut out);
-    let streamed = is_event_stream(&head.headers);
+    let streamed = is_stream(provider, &head.headers);
     let answered = if call.view.stream {
         stream(snapshot, call, provider, same, streamed, source, &reply, out, meter).await
     } else {
@@ -188,12 +187,9 @@ fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool, hub: &mu
 
 fn prepare(call: &Call, target: &Target, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
     let provider = &*target.provider;
-    let endpoint = match provider.dialect_id() {
-        DialectId::OpenAiChat => Endpoint::Chat,
-        DialectId::AnthropicMessages => Endpoint::Messages,
-    };
     let query = call.query.as_deref().filter(|_| provider.dialect_id() == call.dialect);
-    let path = provider.path(endpoint, &target.model, query);
+    let endpoint = provider.dialect().chat_path(&target.model, call.view.stream);
+    let path = provider.path(Endpoint::Chat(&endpoint), &target.model, query);
     let mut request = outgoing::request(provider, Method::POST, &path, &call.headers, call.dialect, body.into())?;
     outgoing::set_json(&mut request);
     Ok(request)
@@ -226,7 +222,7 @@ async fn stream(
         events.into_iter().for_each(|event: Event| encoder.event(event, &mut text));
         meter.attempt_ended(AttemptClass::Success);
         let mut answer = Answer::json(text.freeze(), out);
-        answer.headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
+        answer.headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(client.framing().content_type()));
         return Ok(answer);
     }
     let mode = if same {
@@ -234,7 +230,7 @@ async fn stream(
     } else {
         Mode::Translate { decoder: provider.dialect().decoder(), encoder: client.encoder(reply), events: Vec::new() }
     };
-    let mut stream = EventStream::new(source, mode, client, snapshot.config.server.max_event);
+    let mut stream = EventStream::new(source, provider.dialect().framing(), mode, client, snapshot.config.server.max_event);
     stream.prime().await?;
     if let Some(usage) = stream.usage() {
         meter.set_usage(usage);
@@ -279,17 +275,16 @@ async fn whole(
 
 /// The answer that a stream at hand tells.
 fn gather(provider: &Provider, body: &[u8]) -> Result<crate::chat::Response, ApiError> {
-    use crate::codec::sse;
-
+    let framing = provider.dialect().framing();
     let mut decoder = provider.dialect().decoder();
-    let mut splitter = sse::Splitter::default();
+    let mut splitter = framing.splitter();
     let mut events = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
-        let end = splitter.event_end(rest).unwrap_or(rest.len());
-        let (event, after) = rest.split_at(end.min(rest.len()));
-        if let Some(event) = sse::read(event) {
-            decoder.frame(event.name, &event.data, &mut events)?;
+        let end = splitter.frame_end(rest).unwrap_or(rest.len());
+        let (frame, after) = rest.split_at(end.min(rest.len()));
+        if let Some(frame) = framing.read(frame).map_err(|_| malformed_frame())? {
+            decoder.frame(frame.name, &frame.data, &mut events)?;
         }
         rest = after;
     }
@@ -379,11 +374,9 @@ fn send_failed(error: &SendError) -> Failed {
     Failed { class: error.kind.class(), status: 0, hopeless, error: send_error(error) }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+fn is_stream(provider: &Provider, headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    kind.is_some_and(|kind| provider.dialect().framing().is_stream(kind))
 }
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.

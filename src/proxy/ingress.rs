@@ -15,9 +15,10 @@ use super::body::decompress;
 use super::call::Call;
 use super::meter::Meter;
 use super::models;
+use super::route::Address;
 use super::worker::Worker;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
-use crate::dialect::View;
+use crate::dialect::{View, dialect};
 use crate::runtime::{ClientEntry, Snapshot};
 
 /// What is wrong with a head whatever the route.
@@ -59,7 +60,7 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// How a request is looked at first: a chat request whole, one that only asks for a token count without `max_tokens`.
-pub(super) type Look = fn(&[u8]) -> Result<View, ApiError>;
+pub(super) type Look<'a> = &'a (dyn Fn(&[u8]) -> Result<View, ApiError> + Sync);
 
 /// Reads and routes a chat request.
 #[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
@@ -69,22 +70,22 @@ pub(super) async fn read_chat(
     client: Option<&ClientEntry>,
     request: Request<Incoming>,
     dialect_id: DialectId,
-    look: Look,
-    deployment: Option<String>,
+    look: Look<'_>,
+    address: Address<'_>,
     meter: &mut Meter,
 ) -> Result<Call, ApiError> {
     check_json(request.headers())?;
     let (head, body) = request.into_parts();
     let body = read_body(body, &head.headers, snapshot).await?;
-    let mut view = match deployment {
+    let mut view = match address {
+        Address::Body => look(&body)?,
         // An Azure-style body need not name its model.
-        Some(deployment) => look(&with_model(&body, &deployment)?)?,
-        None => look(&body)?,
+        Address::Deployment(model) => look(&with_model(&body, &model)?)?,
     };
     meter.set_model(&view.model, view.stream);
     allow_model(client, &view.model)?;
     let targets = models::resolve(worker, snapshot, &view.model).await?;
-    let query = head.uri.query().map(str::to_owned).filter(|_| dialect_id == DialectId::AnthropicMessages);
+    let query = head.uri.query().map(str::to_owned).filter(|_| dialect(dialect_id).relays_query());
     view.model.shrink_to_fit();
     Ok(Call { dialect: dialect_id, headers: head.headers, query, body, view, targets })
 }

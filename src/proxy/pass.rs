@@ -128,7 +128,8 @@ async fn watched(
     };
     let quirks = Quirks::default();
     if streaming {
-        let mut stream = EventStream::new(source, Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
+        let mut stream =
+            EventStream::new(source, client.framing(), Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
         stream.prime().await?;
         return Ok(Answer::events(stream, out));
     }

@@ -6,6 +6,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
+use crate::dialect::dialect;
 
 /// What a request asks for. A deployment is the model's alias in an Azure-style path.
 #[derive(Debug, PartialEq)]
@@ -14,9 +15,12 @@ pub(super) enum Route<'a> {
     Root,
     Chat {
         dialect: DialectId,
-        deployment: Option<Cow<'a, str>>,
+        address: Address<'a>,
     },
-    CountTokens,
+    CountTokens {
+        dialect: DialectId,
+        address: Address<'a>,
+    },
     Models,
     Model(Cow<'a, str>),
     /// Passed on as it is; `path` is below `/v1`, with its leading slash.
@@ -24,6 +28,28 @@ pub(super) enum Route<'a> {
         path: Cow<'a, str>,
         deployment: Option<Cow<'a, str>>,
     },
+}
+
+/// Where a chat request names its model and says whether it streams.
+#[derive(Debug, PartialEq)]
+pub(super) enum Address<'a> {
+    /// In the body.
+    Body,
+    /// The model in the path, in place of the body's own (Azure's deployments).
+    Deployment(Cow<'a, str>),
+}
+
+impl<'a> Address<'a> {
+    fn of(deployment: Option<Cow<'a, str>>) -> Self {
+        deployment.map_or(Self::Body, Self::Deployment)
+    }
+
+    pub(super) fn into_owned(self) -> Address<'static> {
+        match self {
+            Self::Body => Address::Body,
+            Self::Deployment(model) => Address::Deployment(Cow::Owned(model.into_owned())),
+        }
+    }
 }
 
 /// The first words of the paths of OpenAI's API that are passed on, and `rerank`, which several vendors add to it.
@@ -59,9 +85,8 @@ impl Route<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Root => "root",
-            Self::Chat { dialect: DialectId::OpenAiChat, .. } => "chat_completions",
-            Self::Chat { dialect: DialectId::AnthropicMessages, .. } => "messages",
-            Self::CountTokens => "count_tokens",
+            Self::Chat { dialect: id, .. } => dialect(*id).endpoint(),
+            Self::CountTokens { .. } => "count_tokens",
             Self::Models | Self::Model(_) => "models",
             Self::Pass { path, .. } => first_word(path).unwrap_or("other"),
         }
@@ -97,9 +122,9 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
         _ => strip(path).ok_or_else(|| unknown(method, path))?,
     };
     let route = match below {
-        "/chat/completions" => Route::Chat { dialect: DialectId::OpenAiChat, deployment },
-        "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, deployment: None },
-        "/messages/count_tokens" => Route::CountTokens,
+        "/chat/completions" => Route::Chat { dialect: DialectId::OpenAiChat, address: Address::of(deployment) },
+        "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, address: Address::Body },
+        "/messages/count_tokens" => Route::CountTokens { dialect: DialectId::AnthropicMessages, address: Address::Body },
         "/models" => Route::Models,
         _ => match below.strip_prefix("/models/") {
             Some(id) if !id.is_empty() => Route::Model(percent_decode_str(id).decode_utf8_lossy()),
@@ -134,7 +159,7 @@ pub(super) fn allow(path: &str) -> Option<&'static str> {
 
 fn check_method(method: &Method, route: &Route<'_>) -> Result<(), ApiError> {
     let allowed = match route {
-        Route::Chat { .. } | Route::CountTokens => *method == Method::POST,
+        Route::Chat { .. } | Route::CountTokens { .. } => *method == Method::POST,
         Route::Models | Route::Root | Route::Model(_) => matches!(*method, Method::GET | Method::HEAD),
         Route::Pass { .. } => {
             matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::PUT | Method::PATCH)
@@ -186,14 +211,15 @@ mod tests {
     fn openai_azure_and_anthropic_paths_are_found() {
         let chat = |deployment: Option<&str>| Route::Chat {
             dialect: DialectId::OpenAiChat,
-            deployment: deployment.map(|d| Cow::Owned(d.to_owned())),
+            address: Address::of(deployment.map(|d| Cow::Owned(d.to_owned()))),
         };
         let post = Method::POST;
         assert_eq!(find(&post, "/v1/chat/completions").unwrap(), chat(None));
         assert_eq!(find(&post, "/openai/v1/chat/completions").unwrap(), chat(None));
         assert_eq!(find(&post, "/openai/deployments/gpt%2D4o/chat/completions").unwrap(), chat(Some("gpt-4o")));
-        assert_eq!(find(&post, "/v1/messages").unwrap(), Route::Chat { dialect: DialectId::AnthropicMessages, deployment: None });
-        assert_eq!(find(&post, "/v1/messages/count_tokens").unwrap(), Route::CountTokens);
+        let (dialect, address) = (DialectId::AnthropicMessages, || Address::Body);
+        assert_eq!(find(&post, "/v1/messages").unwrap(), Route::Chat { dialect, address: address() });
+        assert_eq!(find(&post, "/v1/messages/count_tokens").unwrap(), Route::CountTokens { dialect, address: address() });
         assert_eq!(find(&Method::GET, "/v1/models/claude%2Fopus").unwrap(), Route::Model("claude/opus".into()));
         assert_eq!(find(&post, "/v1/audio/speech").unwrap(), Route::Pass { path: "/audio/speech".into(), deployment: None });
         assert_eq!(find(&post, "/openai/files").unwrap(), Route::Pass { path: "/files".into(), deployment: None });

@@ -1,4 +1,4 @@
-//! Chat in both dialects: the dialect's server half around the script.
+//! Chat in every dialect: the dialect's server half around the script.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -26,7 +26,7 @@ pub(super) fn answer(call: &Call, id: DialectId, directives: &mut Directives) ->
         created: now(),
     };
     if request.stream {
-        return Ok(Answer::Stream { content_type: "text/event-stream", frames: frames(script, id, &reply) });
+        return Ok(Answer::Stream { content_type: dialect(id).framing().content_type(), frames: frames(script, id, &reply) });
     }
     let mut collector = Collector::default();
     for event in script {

@@ -2,19 +2,15 @@
 
 use serde_json::{Value, json};
 
+use super::manners;
 use super::router::Answer;
 use crate::chat::DialectId;
 
-const OPENAI: [&str; 3] = ["gpt-4o", "gpt-4o-mini", "text-embedding-3-small"];
-const ANTHROPIC: [&str; 2] = ["claude-haiku-4-5", "claude-sonnet-4-5"];
 const CREATED: u64 = 1_735_689_600;
 
 /// The `configured` models, or the dialect's usual ones.
 pub(super) fn list(configured: &[String], id: DialectId) -> Answer {
-    let usual: &[&str] = match id {
-        DialectId::OpenAiChat => &OPENAI,
-        DialectId::AnthropicMessages => &ANTHROPIC,
-    };
+    let usual = manners::of(id).models;
     let names: Vec<&str> = if configured.is_empty() { usual.to_vec() } else { configured.iter().map(String::as_str).collect() };
     let data: Value = names.iter().map(|name| model(name, id)).collect();
     Answer::json(&match id {

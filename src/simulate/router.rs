@@ -14,7 +14,7 @@ use super::directives::Directives;
 use super::fault::Fault;
 use super::serve::Simulator;
 use super::socket::Reset;
-use super::{audio, chat, completions, embeddings, files, models, moderations};
+use super::{audio, chat, completions, embeddings, files, manners, models, moderations};
 use crate::base::id;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault as AtFault};
 use crate::dialect::dialect;
@@ -72,12 +72,8 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
         Ok(response) => response,
         Err(error) => exchange.refusal(&error),
     };
-    let name = match id {
-        DialectId::OpenAiChat => "x-request-id",
-        DialectId::AnthropicMessages => "request-id",
-    };
     if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(name, value);
+        response.headers_mut().insert(manners::of(id).request_id, value);
     }
     response
 }

@@ -101,8 +101,7 @@ fn yes() -> bool {
 
 fn dialect_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DialectId, D::Error> {
     let word = String::deserialize(deserializer)?;
-    let known = [DialectId::OpenAiChat, DialectId::AnthropicMessages];
-    known.into_iter().find(|id| id.as_str() == word).ok_or_else(|| D::Error::custom(format_args!("unknown dialect `{word}`")))
+    DialectId::parse(&word).ok_or_else(|| D::Error::custom(format_args!("unknown dialect `{word}`")))
 }
 
 #[cfg(test)]

@@ -25,11 +25,10 @@ pub enum Layout {
 /// What is asked of a vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint<'a> {
-    Chat,
-    Messages,
-    CountTokens,
+    /// The chat endpoint, by its dialect's path below the API's root, with its leading slash and the query it needs.
+    Chat(&'a str),
     Models,
-    /// A path of OpenAI's API below `/v1`, with its leading slash: `/embeddings`, `/files/abc`.
+    /// Any other path below the API's root, with its leading slash: `/embeddings`, `/files/abc`.
     Other(&'a str),
 }
 
@@ -46,14 +45,11 @@ pub fn path(
     query: Option<&str>,
 ) -> String {
     let suffix = match endpoint {
-        Endpoint::Chat => "/chat/completions",
-        Endpoint::Messages => "/messages",
-        Endpoint::CountTokens => "/messages/count_tokens",
         Endpoint::Models => "/models",
-        Endpoint::Other(path) => path,
+        Endpoint::Chat(path) | Endpoint::Other(path) => path,
     };
     let mut path = match layout {
-        Layout::Writer if endpoint == Endpoint::Chat => format!("{base}/chat"),
+        Layout::Writer if matches!(endpoint, Endpoint::Chat(_)) => format!("{base}/chat"),
         Layout::Openai | Layout::Writer => format!("{base}{suffix}"),
         Layout::OpenaiV1 if base.is_empty() => format!("/v1{suffix}"),
         Layout::OpenaiV1 => format!("{base}{suffix}"),
@@ -68,7 +64,7 @@ pub fn path(
             Some(_) => format!("{base}/openai{suffix}"),
         },
     };
-    let mut separator = '?';
+    let mut separator = if suffix.contains('?') { '&' } else { '?' };
     let mut add = |pair: &str| {
         if !pair.is_empty() {
             path.push(separator);
@@ -97,30 +93,31 @@ mod tests {
 
     #[test]
     fn every_layout_finds_its_endpoints() {
+        const CHAT: Endpoint<'_> = Endpoint::Chat("/chat/completions");
         let none = BTreeMap::new();
         let deployments = BTreeMap::from([("gpt-4o".to_owned(), "my gpt/4".to_owned())]);
         let dated = Some(("2024-10-21", &deployments));
         for (layout, base, endpoint, azure, query, expected) in [
-            (Layout::Openai, "/v1", Endpoint::Chat, None, None, "/v1/chat/completions"),
-            (Layout::Openai, "", Endpoint::Chat, None, None, "/chat/completions"),
+            (Layout::Openai, "/v1", CHAT, None, None, "/v1/chat/completions"),
+            (Layout::Openai, "", CHAT, None, None, "/chat/completions"),
             (Layout::Openai, "/v1", Endpoint::Other("/files"), None, Some("limit=2"), "/v1/files?limit=2"),
-            (Layout::OpenaiV1, "", Endpoint::Chat, None, None, "/v1/chat/completions"),
+            (Layout::OpenaiV1, "", CHAT, None, None, "/v1/chat/completions"),
             (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
-            (Layout::Writer, "/v1", Endpoint::Chat, None, None, "/v1/chat"),
+            (Layout::Writer, "/v1", CHAT, None, None, "/v1/chat"),
             (Layout::Writer, "/v1", Endpoint::Models, None, None, "/v1/models"),
-            (Layout::Anthropic, "", Endpoint::Messages, None, Some("beta=true"), "/v1/messages?beta=true"),
-            (Layout::Anthropic, "/v1", Endpoint::CountTokens, None, None, "/v1/messages/count_tokens"),
+            (Layout::Anthropic, "", Endpoint::Chat("/messages"), None, Some("beta=true"), "/v1/messages?beta=true"),
+            (Layout::Anthropic, "/v1", Endpoint::Other("/messages/count_tokens"), None, None, "/v1/messages/count_tokens"),
             (
                 Layout::Azure,
                 "",
-                Endpoint::Chat,
+                CHAT,
                 dated,
                 Some("api-version=x&a=b"),
                 "/openai/deployments/my%20gpt%2F4/chat/completions?api-version=2024-10-21&a=b",
             ),
             (Layout::Azure, "", Endpoint::Models, Some(("v", &none)), None, "/openai/models?api-version=v"),
-            (Layout::Azure, "", Endpoint::Chat, None, None, "/openai/v1/chat/completions"),
-            (Layout::Azure, "/openai/v1", Endpoint::Chat, None, None, "/openai/v1/chat/completions"),
+            (Layout::Azure, "", CHAT, None, None, "/openai/v1/chat/completions"),
+            (Layout::Azure, "/openai/v1", CHAT, None, None, "/openai/v1/chat/completions"),
         ] {
             assert_eq!(path(layout, base, endpoint, azure, "gpt-4o", query), expected);
         }

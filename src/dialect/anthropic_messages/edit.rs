@@ -8,12 +8,11 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::read_response::{check_error, invalid};
-use super::shape;
 use super::signature::UNSIGNED;
 use super::usage::WireUsage;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
-use crate::dialect::{Edited, To, Written};
+use crate::dialect::{Edited, To, Written, shape};
 
 /// Names the vendor's model, and takes out thinking that another vendor did earlier in the conversation.
 pub(super) fn edit_request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {

@@ -34,6 +34,8 @@ mod write_messages;
 mod write_request;
 mod write_response;
 
+use std::borrow::Cow;
+
 use bytes::{Bytes, BytesMut};
 
 use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
@@ -76,6 +78,14 @@ impl Dialect for OpenAiChat {
 
     fn heartbeat(&self) -> &'static [u8] {
         encode::HEARTBEAT
+    }
+
+    fn endpoint(&self) -> &'static str {
+        "chat_completions"
+    }
+
+    fn chat_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
