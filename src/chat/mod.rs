@@ -25,15 +25,18 @@ pub enum DialectId {
     OpenAiChat,
     /// Anthropic's Messages.
     AnthropicMessages,
+    /// Google's Gemini API.
+    Gemini,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 2] = [Self::OpenAiChat, Self::AnthropicMessages];
+    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::Gemini => "gemini",
         }
     }
 

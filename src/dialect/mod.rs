@@ -4,13 +4,18 @@
 
 pub mod anthropic_messages;
 mod estimate;
+mod fields;
+pub mod gemini;
 pub mod openai_chat;
+mod proof;
 pub mod quirks;
+mod said;
 mod shape;
 
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
 
 use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
 use crate::codec::Framing;
@@ -22,6 +27,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
     match id {
         DialectId::OpenAiChat => &openai_chat::OpenAiChat,
         DialectId::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+        DialectId::Gemini => &gemini::Gemini,
     }
 }
 
@@ -64,6 +70,16 @@ pub trait Dialect: Send + Sync {
 
     /// What the chat endpoint is called in logs and metrics.
     fn endpoint(&self) -> &'static str;
+
+    /// A model, as the endpoint tells it that lists them. `created` is in Unix seconds.
+    fn write_model(&self, id: &str, owner: &str, created: u64) -> Value {
+        json!({"id": id, "object": "model", "created": created, "owned_by": owner})
+    }
+
+    /// The list of all models, each written by [`Dialect::write_model`].
+    fn write_models(&self, models: Vec<Value>) -> Value {
+        json!({"object": "list", "data": models})
+    }
 
     /// A stream tells the prompt's tokens before the answer, and so needs an estimate where the vendor tells them last.
     fn tells_prompt_first(&self) -> bool {

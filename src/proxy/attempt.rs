@@ -163,7 +163,8 @@ fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool, hub: &mu
         provider.dialect().edit_request(&call.body, &to)?
     } else {
         if hub.is_none() {
-            *hub = Some(dialect(call.dialect).read_request(&call.body)?);
+            // Some dialects say it in the path.
+            *hub = Some(Request { stream: call.view.stream, ..dialect(call.dialect).read_request(&call.body)? });
         }
         let Some(request) = hub.as_ref() else { return Err(ApiError::internal("the request was not read")) };
         provider.dialect().write_request(request, &to)?

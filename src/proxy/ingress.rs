@@ -43,8 +43,9 @@ pub(super) fn authenticate(snapshot: &Snapshot, headers: &HeaderMap) -> Result<O
         return Ok(None);
     }
     let refuse = |code, message: &str| ApiError::new(401, ErrorKind::Authentication, Fault::Client, code, message);
-    let key = presented_key(headers)
-        .ok_or_else(|| refuse("missing_api_key", "no API key; send one as `Authorization: Bearer`, `x-api-key` or `api-key`"))?;
+    let key = presented_key(headers).ok_or_else(|| {
+        refuse("missing_api_key", "no API key; send one as `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`")
+    })?;
     let client = snapshot.client(key).ok_or_else(|| refuse("invalid_api_key", "the API key is not known to this sidecar"))?;
     Ok(Some(Arc::clone(client)))
 }
@@ -56,7 +57,7 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
     let other = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-    bearer.or_else(|| other("x-api-key")).or_else(|| other("api-key")).filter(|key| !key.is_empty())
+    bearer.or_else(|| ["x-api-key", "api-key", "x-goog-api-key"].into_iter().find_map(other)).filter(|key| !key.is_empty())
 }
 
 /// How a request is looked at first: a chat request whole, one that only asks for a token count without `max_tokens`.
@@ -81,6 +82,7 @@ pub(super) async fn read_chat(
         Address::Body => look(&body)?,
         // An Azure-style body need not name its model.
         Address::Deployment(model) => look(&with_model(&body, &model)?)?,
+        Address::Path { model, stream } => View { model: model.into_owned(), stream, ..look(&body)? },
     };
     meter.set_model(&view.model, view.stream);
     allow_model(client, &view.model)?;

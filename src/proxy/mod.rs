@@ -60,10 +60,10 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
     meter.set_client(client.as_ref());
     match route {
         Route::Root => Ok(respond::Answer::text("llm-sidecar\n")),
-        Route::Models => models::list(worker, &snapshot, client.as_deref(), request.headers()).await,
+        Route::Models => models::list(worker, &snapshot, client.as_deref(), route::list_dialect(&request)).await,
         Route::Model(id) => {
             let id = id.into_owned();
-            models::one(worker, &snapshot, client.as_deref(), request.headers(), &id).await
+            models::one(worker, &snapshot, client.as_deref(), route::list_dialect(&request), &id).await
         }
         Route::Chat { dialect: id, address } => {
             let (address, look) = (address.into_owned(), |body: &[u8]| dialect(id).view(body));

@@ -6,7 +6,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
-use crate::dialect::dialect;
+use crate::dialect::{Dialect, dialect};
 
 /// What a request asks for. A deployment is the model's alias in an Azure-style path.
 #[derive(Debug, PartialEq)]
@@ -37,6 +37,8 @@ pub(super) enum Address<'a> {
     Body,
     /// The model in the path, in place of the body's own (Azure's deployments).
     Deployment(Cow<'a, str>),
+    /// Both in the path; the body says neither.
+    Path { model: Cow<'a, str>, stream: bool },
 }
 
 impl<'a> Address<'a> {
@@ -48,6 +50,7 @@ impl<'a> Address<'a> {
         match self {
             Self::Body => Address::Body,
             Self::Deployment(model) => Address::Deployment(Cow::Owned(model.into_owned())),
+            Self::Path { model, stream } => Address::Path { model: Cow::Owned(model.into_owned()), stream },
         }
     }
 }
@@ -100,7 +103,45 @@ fn first_word(path: &str) -> Option<&'static str> {
 
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
-    if path.starts_with("/v1/messages") { DialectId::AnthropicMessages } else { DialectId::OpenAiChat }
+    const PREFIXES: [(&str, DialectId); 3] =
+        [("/v1/messages", DialectId::AnthropicMessages), ("/v1beta/", DialectId::Gemini), ("/v1alpha/", DialectId::Gemini)];
+    match PREFIXES.into_iter().find(|(prefix, _)| path.starts_with(prefix)) {
+        Some((_, dialect)) => dialect,
+        None if method_of_gemini(path).is_some() => DialectId::Gemini,
+        None => DialectId::OpenAiChat,
+    }
+}
+
+/// The dialect that models are listed in. Anthropic's path is OpenAI's, but its clients send a header.
+pub(super) fn list_dialect<B>(request: &http::Request<B>) -> &'static dyn Dialect {
+    let anthropic = request.headers().contains_key("anthropic-version");
+    dialect(if anthropic { DialectId::AnthropicMessages } else { dialect_of(request.uri().path()) })
+}
+
+/// The model and the method of Gemini's `/{version}/models/{model}:{method}`, where it is one of those.
+fn method_of_gemini(path: &str) -> Option<(&str, &str)> {
+    let (model, method) = below_version(path)?.strip_prefix("/models/")?.rsplit_once(':')?;
+    let known = matches!(method, "generateContent" | "streamGenerateContent" | "countTokens");
+    (known && !model.is_empty()).then_some((model, method))
+}
+
+/// The path below a version of Gemini's API.
+fn below_version(path: &str) -> Option<&str> {
+    ["/v1beta", "/v1alpha", "/v1"].into_iter().find_map(|version| path.strip_prefix(version).filter(|rest| rest.starts_with('/')))
+}
+
+/// The routes of Gemini's API that are not OpenAI's as well.
+fn find_gemini(path: &str) -> Option<Route<'_>> {
+    let named = |name| percent_decode_str(name).decode_utf8_lossy();
+    if let Some((model, method)) = method_of_gemini(path) {
+        let address = Address::Path { model: named(model), stream: method == "streamGenerateContent" };
+        let dialect = DialectId::Gemini;
+        return Some(if method == "countTokens" { Route::CountTokens { dialect, address } } else { Route::Chat { dialect, address } });
+    }
+    match below_version(path).filter(|_| !path.starts_with("/v1/"))? {
+        "/models" => Some(Route::Models),
+        below => below.strip_prefix("/models/").filter(|id| !id.is_empty() && !id.contains(':')).map(|id| Route::Model(named(id))),
+    }
 }
 
 /// The route of a path, or why there is none.
@@ -116,6 +157,10 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
             "bad_path",
             "the path has segments or escapes that are not taken",
         ));
+    }
+    if let Some(route) = find_gemini(path) {
+        check_method(method, &route)?;
+        return Ok(route);
     }
     let (below, deployment) = match path {
         "/" => return Ok(Route::Root),
@@ -149,6 +194,11 @@ fn strip(path: &str) -> Option<(&str, Option<Cow<'_, str>>)> {
 
 /// The methods a path takes, for the `Allow` header.
 pub(super) fn allow(path: &str) -> Option<&'static str> {
+    match find_gemini(path) {
+        Some(Route::Chat { .. } | Route::CountTokens { .. }) => return Some("POST"),
+        Some(_) => return Some("GET, HEAD"),
+        None => {}
+    }
     let (below, _) = strip(path)?;
     Some(match below {
         "/chat/completions" | "/messages" | "/messages/count_tokens" => "POST",
@@ -223,6 +273,27 @@ mod tests {
         assert_eq!(find(&Method::GET, "/v1/models/claude%2Fopus").unwrap(), Route::Model("claude/opus".into()));
         assert_eq!(find(&post, "/v1/audio/speech").unwrap(), Route::Pass { path: "/audio/speech".into(), deployment: None });
         assert_eq!(find(&post, "/openai/files").unwrap(), Route::Pass { path: "/files".into(), deployment: None });
+    }
+
+    #[test]
+    fn geminis_paths_name_model_and_method() {
+        let route = |method: &Method, path| find(method, path).unwrap();
+        let chat = |model: &'static str, stream| Route::Chat {
+            dialect: DialectId::Gemini,
+            address: Address::Path { model: model.into(), stream },
+        };
+        let post = Method::POST;
+        assert_eq!(route(&post, "/v1beta/models/fast:generateContent"), chat("fast", false));
+        assert_eq!(route(&post, "/v1/models/ollama/qwen3:8b:streamGenerateContent"), chat("ollama/qwen3:8b", true));
+        assert_eq!(route(&post, "/v1beta/models/a%2Fb:generateContent"), chat("a/b", false));
+        assert!(matches!(route(&post, "/v1alpha/models/fast:countTokens"), Route::CountTokens { dialect: DialectId::Gemini, .. }));
+        assert_eq!(route(&Method::GET, "/v1beta/models"), Route::Models);
+        assert_eq!(route(&Method::GET, "/v1beta/models/fast"), Route::Model("fast".into()));
+        for path in ["/v1beta/models/fast:embedContent", "/v1beta/models/:generateContent", "/v1beta/chat/completions", "/v1betax"] {
+            assert_eq!(find(&post, path).unwrap_err().code.as_deref(), Some("unknown_url"), "{path}");
+        }
+        assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
+        assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));
     }
 
     #[test]

@@ -32,10 +32,19 @@ const ANTHROPIC: Manners = Manners {
     garbage: b"event: content_block_delta\ndata: {\"this is\": not JSON\n\n",
 };
 
+const GEMINI: Manners = Manners {
+    answer_id: "",
+    call_id: "",
+    request_id: "x-request-id",
+    models: &["gemini-2.5-flash", "gemini-2.5-pro"],
+    garbage: b"data: {\"candidates\": [{\"content\"\r\n\r\n",
+};
+
 /// The ways of a dialect's vendor.
 pub(super) fn of(dialect: DialectId) -> &'static Manners {
     match dialect {
         DialectId::OpenAiChat => &OPENAI,
         DialectId::AnthropicMessages => &ANTHROPIC,
+        DialectId::Gemini => &GEMINI,
     }
 }

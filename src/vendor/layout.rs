@@ -16,6 +16,8 @@ pub enum Layout {
     /// `{base}/openai/deployments/{deployment}/chat/completions?api-version=…`, or `{base}/openai/v1/chat/completions`
     /// where no API version is given.
     Azure,
+    /// `{base}/v1beta/models/{model}:generateContent`; a base URL that ends in a version is taken too.
+    Gemini,
     /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
     OpenaiV1,
     /// As `openai`, with chat at `{base}/chat`.
@@ -45,6 +47,8 @@ pub fn path(
     query: Option<&str>,
 ) -> String {
     let suffix = match endpoint {
+        // Unasked, only fifty are told.
+        Endpoint::Models if layout == Layout::Gemini => "/models?pageSize=1000",
         Endpoint::Models => "/models",
         Endpoint::Chat(path) | Endpoint::Other(path) => path,
     };
@@ -54,6 +58,8 @@ pub fn path(
         Layout::OpenaiV1 if base.is_empty() => format!("/v1{suffix}"),
         Layout::OpenaiV1 => format!("{base}{suffix}"),
         Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
+        Layout::Gemini if base.ends_with("/v1") || base.ends_with("/v1beta") => format!("{base}{suffix}"),
+        Layout::Gemini => format!("{base}/v1beta{suffix}"),
         Layout::Azure => match azure {
             None if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
             None => format!("{base}/openai/v1{suffix}"),
@@ -105,6 +111,8 @@ mod tests {
             (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
             (Layout::Writer, "/v1", CHAT, None, None, "/v1/chat"),
             (Layout::Writer, "/v1", Endpoint::Models, None, None, "/v1/models"),
+            (Layout::Gemini, "", Endpoint::Models, None, None, "/v1beta/models?pageSize=1000"),
+            (Layout::Gemini, "/v1", Endpoint::Chat("/models/m:x?alt=sse"), None, Some("a=b"), "/v1/models/m:x?alt=sse&a=b"),
             (Layout::Anthropic, "", Endpoint::Chat("/messages"), None, Some("beta=true"), "/v1/messages?beta=true"),
             (Layout::Anthropic, "/v1", Endpoint::Other("/messages/count_tokens"), None, None, "/v1/messages/count_tokens"),
             (

@@ -34,6 +34,7 @@ mod tests;
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
 
 use super::{CountTokens, Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
@@ -80,6 +81,16 @@ impl Dialect for AnthropicMessages {
 
     fn endpoint(&self) -> &'static str {
         "messages"
+    }
+
+    fn write_model(&self, id: &str, _owner: &str, created: u64) -> Value {
+        let created = jiff::Timestamp::from_second(i64::try_from(created).unwrap_or(0)).unwrap_or_default();
+        json!({"type": "model", "id": id, "display_name": id, "created_at": created.to_string()})
+    }
+
+    fn write_models(&self, models: Vec<Value>) -> Value {
+        let id = |model: Option<&Value>| model.and_then(|model| model.get("id")).cloned();
+        json!({"has_more": false, "first_id": id(models.first()), "last_id": id(models.last()), "data": models})
     }
 
     fn tells_prompt_first(&self) -> bool {
