@@ -1,5 +1,5 @@
 //! Reads a vendor's stream. Its frames are answers that add up; there is no terminal marker, so the answer is whole if the body
-//! ends after every candidate has finished.
+//! ends after every candidate has finished. That they have is told only then.
 
 use super::answer::{Answer, Candidate, Piece};
 use super::finish;
@@ -22,7 +22,7 @@ struct Choice {
     calls: u32,
     /// Something of the answer has come.
     said: bool,
-    finished: bool,
+    finish: Option<FinishReason>,
 }
 
 impl Decode for Decoder {
@@ -47,10 +47,7 @@ impl Decode for Decoder {
             out.push(Event::Start { id: answer.response_id, model: answer.model_version, created: None, usage: None });
         }
         if blocked {
-            let choice = self.choice(0);
-            if !std::mem::replace(&mut choice.finished, true) {
-                out.push(Event::Finish { choice: 0, reason: FinishReason::ContentFilter, stop_sequence: None });
-            }
+            self.choice(0).finish = Some(FinishReason::ContentFilter);
         }
         for candidate in answer.candidates.unwrap_or_default() {
             self.candidate(candidate, out)?;
@@ -59,9 +56,11 @@ impl Decode for Decoder {
     }
 
     fn end(&mut self, out: &mut Vec<Event>) -> Result<(), ApiError> {
-        if self.choices.is_empty() || self.choices.iter().any(|choice| !choice.finished) {
+        if self.choices.is_empty() || self.choices.iter().any(|choice| choice.finish.is_none()) {
             return Err(truncated());
         }
+        let finish = |choice: &Choice| Some(Event::Finish { choice: choice.index, reason: choice.finish?, stop_sequence: None });
+        out.extend(self.choices.iter().filter_map(finish));
         out.extend(self.usage.map(Event::Usage));
         out.push(Event::Done);
         Ok(())
@@ -94,10 +93,8 @@ impl Decoder {
         }
         out.extend(candidate.citations(&choice.text).into_iter().map(|citation| Event::Citation { choice: at, citation }));
         out.extend(candidate.logprobs().map(|value| Event::Logprobs { choice: at, value }));
-        if let Some(reason) = candidate.finish_reason.filter(|_| !choice.finished) {
-            choice.finished = true;
-            let reason = finish::read(&reason, choice.calls > 0, !choice.said)?;
-            out.push(Event::Finish { choice: at, reason, stop_sequence: None });
+        if let Some(reason) = candidate.finish_reason {
+            choice.finish = Some(finish::read(&reason, choice.calls > 0, !choice.said)?);
         }
         Ok(())
     }
