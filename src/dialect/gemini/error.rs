@@ -82,6 +82,7 @@ fn seconds(text: &str) -> Option<Duration> {
 /// The error body.
 pub(super) fn write_error(error: &ApiError) -> Value {
     let word = match error.kind {
+        _ if error.status == 404 => "NOT_FOUND",
         ErrorKind::InvalidRequest | ErrorKind::RequestTooLarge => "INVALID_ARGUMENT",
         ErrorKind::Authentication => "UNAUTHENTICATED",
         ErrorKind::Permission => "PERMISSION_DENIED",
