@@ -23,7 +23,7 @@ async fn start() -> Sidecar {
 }
 
 /// The vendors' types, and the path of the base URL that their own SDKs take.
-const VENDORS: [(&str, &str); 3] = [("openai", "/v1"), ("anthropic", ""), ("gemini", "")];
+const VENDORS: [(&str, &str); 4] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", "")];
 
 /// A client of one dialect.
 struct Dialect {
@@ -97,7 +97,27 @@ const GEMINI: Dialect = Dialect {
     is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["candidates"][0]["finishReason"] == "STOP"),
 };
 
-const CLIENTS: [Dialect; 3] = [OPENAI, ANTHROPIC, GEMINI];
+const RESPONSES: Dialect = Dialect {
+    name: "openai_responses",
+    path: |_, _| "/v1/responses".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream, "instructions": "be brief", "input": said,
+            "tools": [{"type": "function", "name": tool, "parameters": schema(), "strict": false}]})
+    },
+    text: |value| {
+        let whole = list(&value["output"]).iter().flat_map(|item| list(&item["content"])).map(|part| &part["text"]);
+        let delta = (value["type"] == "response.output_text.delta").then_some(&value["delta"]);
+        strings(whole.chain(delta)).concat()
+    },
+    calls: |value| {
+        let added = (value["type"] == "response.output_item.added").then_some(&value["item"]);
+        let calls = list(&value["output"]).iter().chain(added).filter(|item| item["type"] == "function_call");
+        strings(calls.map(|item| &item["name"]))
+    },
+    is_last: |event| event.contains("response.completed"),
+};
+
+const CLIENTS: [Dialect; 4] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES];
 
 impl Dialect {
     async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
@@ -152,6 +172,19 @@ async fn every_client_is_told_of_errors_in_its_own_words() {
             assert!(!told(&answer, true).iter().any(|event| (client.is_last)(event)), "{} before {vendor}: {}", client.name, answer.text());
         }
     }
+}
+
+/// What needs a vendor that keeps answers goes to one that has the API, and is refused where it would be translated.
+#[tokio::test]
+async fn responses_are_relayed_where_the_vendor_has_them() {
+    let sidecar = start().await;
+    let ask = |model: &str| json!({"model": model, "input": "hi", "previous_response_id": "resp_1"});
+    let refused = sidecar.post("/v1/responses", &ask("anthropic/m")).await;
+    refused.assert_error(400, "invalid_request_error", "unsupported_parameter");
+    assert_eq!(refused.json()["error"]["param"], "previous_response_id");
+    // The simulator keeps no answers either, but it is the one that says so.
+    let relayed = sidecar.post("/v1/responses", &ask("openai/m")).await;
+    assert_eq!((relayed.status(), relayed.head.header("x-llm-provider")), (400, Some("openai")));
 }
 
 #[tokio::test]

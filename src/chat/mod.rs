@@ -27,16 +27,19 @@ pub enum DialectId {
     AnthropicMessages,
     /// Google's Gemini API.
     Gemini,
+    /// OpenAI's Responses.
+    OpenAiResponses,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 3] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini];
+    pub const ALL: [Self; 4] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
             Self::AnthropicMessages => "anthropic_messages",
             Self::Gemini => "gemini",
+            Self::OpenAiResponses => "openai_responses",
         }
     }
 

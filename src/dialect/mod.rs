@@ -7,6 +7,7 @@ mod estimate;
 mod fields;
 pub mod gemini;
 pub mod openai_chat;
+pub mod openai_responses;
 mod proof;
 pub mod quirks;
 mod said;
@@ -28,6 +29,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::OpenAiChat => &openai_chat::OpenAiChat,
         DialectId::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         DialectId::Gemini => &gemini::Gemini,
+        DialectId::OpenAiResponses => &openai_responses::OpenAiResponses,
     }
 }
 
@@ -169,6 +171,8 @@ pub struct Reply {
     pub prompt_estimate: u64,
     /// Unix seconds.
     pub created: u64,
+    /// The client's request, for dialects whose answers repeat parts of it.
+    pub request: Bytes,
 }
 
 /// Whom a request is written for.

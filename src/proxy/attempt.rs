@@ -21,7 +21,7 @@ use super::{headers, outgoing, redact, retry_hint};
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, Collector, ErrorKind, Event, Fault, Request, unfold};
 use crate::config::Unsupported;
-use crate::dialect::{Reply, To, Written, dialect, estimate_tokens};
+use crate::dialect::{Dialect, Reply, To, Written, dialect, estimate_tokens};
 use crate::runtime::{Credential, Provider, Snapshot, Target};
 use crate::upstream::{self, SendError, SendErrorKind};
 use crate::vendor::Endpoint;
@@ -104,7 +104,7 @@ async fn attempt(
     meter: &mut Meter,
 ) -> Result<Answer, Failed> {
     let provider = &*target.provider;
-    let same = provider.dialect_id() == call.dialect;
+    let same = provider.speaks(call.dialect).id() == call.dialect;
     let written = write(snapshot, call, target, same, hub).map_err(refused_here)?;
     meter.set_dropped(&written.dropped);
     let request = prepare(call, target, written.body).map_err(refused_here)?;
@@ -139,10 +139,11 @@ async fn attempt(
         include_usage: call.view.include_usage,
         prompt_estimate: if !same && dialect(call.dialect).tells_prompt_first() { estimate_tokens(&call.body) } else { 0 },
         created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        request: call.body.clone(),
     };
     let mut out = HeaderMap::with_capacity(20);
     headers::to_client(&head.headers, &mut out);
-    let streamed = is_stream(provider, &head.headers);
+    let streamed = is_stream(provider.speaks(call.dialect), &head.headers);
     let answered = if call.view.stream {
         stream(snapshot, call, provider, same, streamed, source, &reply, out, meter).await
     } else {
@@ -160,7 +161,7 @@ fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool, hub: &mu
     let provider = &*target.provider;
     let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: true };
     let written = if same {
-        provider.dialect().edit_request(&call.body, &to)?
+        dialect(call.dialect).edit_request(&call.body, &to)?
     } else {
         if hub.is_none() {
             // Some dialects say it in the path.
@@ -188,8 +189,9 @@ fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool, hub: &mu
 
 fn prepare(call: &Call, target: &Target, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
     let provider = &*target.provider;
-    let query = call.query.as_deref().filter(|_| provider.dialect_id() == call.dialect);
-    let endpoint = provider.dialect().chat_path(&target.model, call.view.stream);
+    let spoken = provider.speaks(call.dialect);
+    let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
+    let endpoint = spoken.chat_path(&target.model, call.view.stream);
     let path = provider.path(Endpoint::Chat(&endpoint), &target.model, query);
     let mut request = outgoing::request(provider, Method::POST, &path, &call.headers, call.dialect, body.into())?;
     outgoing::set_json(&mut request);
@@ -212,7 +214,7 @@ async fn stream(
     if !streamed {
         // The vendor ignored `stream`: its whole answer is told as a stream.
         let body = collect(source, snapshot.config.server.max_response).await?;
-        let response = provider.dialect().read_response(&body)?;
+        let response = provider.speaks(call.dialect).read_response(&body)?;
         if let Some(usage) = response.usage {
             meter.set_usage(usage);
         }
@@ -231,7 +233,7 @@ async fn stream(
     } else {
         Mode::Translate { decoder: provider.dialect().decoder(), encoder: client.encoder(reply), events: Vec::new() }
     };
-    let mut stream = EventStream::new(source, provider.dialect().framing(), mode, client, snapshot.config.server.max_event);
+    let mut stream = EventStream::new(source, provider.speaks(call.dialect).framing(), mode, client, snapshot.config.server.max_event);
     stream.prime().await?;
     if let Some(usage) = stream.usage() {
         meter.set_usage(usage);
@@ -255,14 +257,14 @@ async fn whole(
     let body = collect(source, snapshot.config.server.max_response).await?;
     let (body, usage) = if streamed {
         // The vendor streams although it was not asked to: the stream is collected.
-        let response = gather(provider, &body)?;
+        let response = gather(provider.speaks(call.dialect), &body)?;
         let usage = response.usage;
         (client.write_response(response, reply).into(), usage)
     } else if same {
         let edited = client.edit_response(body, reply, &provider.quirks)?;
         (edited.body, edited.usage)
     } else {
-        let response = provider.dialect().read_response(&body)?;
+        let response = provider.speaks(call.dialect).read_response(&body)?;
         let usage = response.usage;
         (client.write_response(response, reply).into(), usage)
     };
@@ -275,9 +277,9 @@ async fn whole(
 }
 
 /// The answer that a stream at hand tells.
-fn gather(provider: &Provider, body: &[u8]) -> Result<crate::chat::Response, ApiError> {
-    let framing = provider.dialect().framing();
-    let mut decoder = provider.dialect().decoder();
+fn gather(vendor: &dyn Dialect, body: &[u8]) -> Result<crate::chat::Response, ApiError> {
+    let framing = vendor.framing();
+    let mut decoder = vendor.decoder();
     let mut splitter = framing.splitter();
     let mut events = Vec::new();
     let mut rest = body;
@@ -375,9 +377,9 @@ fn send_failed(error: &SendError) -> Failed {
     Failed { class: error.kind.class(), status: 0, hopeless, error: send_error(error) }
 }
 
-fn is_stream(provider: &Provider, headers: &HeaderMap) -> bool {
+fn is_stream(vendor: &dyn Dialect, headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    kind.is_some_and(|kind| provider.dialect().framing().is_stream(kind))
+    kind.is_some_and(|kind| vendor.framing().is_stream(kind))
 }
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.

@@ -168,6 +168,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
     };
     let route = match below {
         "/chat/completions" => Route::Chat { dialect: DialectId::OpenAiChat, address: Address::of(deployment) },
+        "/responses" => Route::Chat { dialect: DialectId::OpenAiResponses, address: Address::of(deployment) },
         "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, address: Address::Body },
         "/messages/count_tokens" => Route::CountTokens { dialect: DialectId::AnthropicMessages, address: Address::Body },
         "/models" => Route::Models,
@@ -201,7 +202,7 @@ pub(super) fn allow(path: &str) -> Option<&'static str> {
     }
     let (below, _) = strip(path)?;
     Some(match below {
-        "/chat/completions" | "/messages" | "/messages/count_tokens" => "POST",
+        "/chat/completions" | "/responses" | "/messages" | "/messages/count_tokens" => "POST",
         "/models" => "GET, HEAD",
         _ => "GET, HEAD, POST, DELETE, PUT, PATCH",
     })

@@ -24,6 +24,7 @@ pub(super) fn answer(call: &Call, id: DialectId, directives: &mut Directives) ->
         include_usage: request.include_usage,
         prompt_estimate: answer::prompt_tokens(&request),
         created: now(),
+        request: call.body.clone(),
     };
     if request.stream {
         return Ok(Answer::Stream { content_type: dialect(id).framing().content_type(), frames: frames(script, id, &reply) });

@@ -24,6 +24,9 @@ const OPENAI: Manners = Manners {
     garbage: b"data: {\"this is\": not JSON\n\n",
 };
 
+const RESPONSES: Manners =
+    Manners { answer_id: "resp_", garbage: b"event: response.output_text.delta\ndata: {\"this is\": not JSON\n\n", ..OPENAI };
+
 const ANTHROPIC: Manners = Manners {
     answer_id: "msg_",
     call_id: "toolu_",
@@ -44,6 +47,7 @@ const GEMINI: Manners = Manners {
 pub(super) fn of(dialect: DialectId) -> &'static Manners {
     match dialect {
         DialectId::OpenAiChat => &OPENAI,
+        DialectId::OpenAiResponses => &RESPONSES,
         DialectId::AnthropicMessages => &ANTHROPIC,
         DialectId::Gemini => &GEMINI,
     }

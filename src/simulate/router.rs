@@ -252,6 +252,7 @@ fn find(path: &str) -> Option<(Route, Named)> {
     };
     let route = match rest {
         "chat/completions" => Route::Chat(DialectId::OpenAiChat),
+        "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),
         "messages/count_tokens" => Route::CountTokens(DialectId::AnthropicMessages),
         "completions" => Route::Completions,
