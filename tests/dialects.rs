@@ -23,7 +23,7 @@ async fn start() -> Sidecar {
 }
 
 /// The vendors' types, and the path of the base URL that their own SDKs take.
-const VENDORS: [(&str, &str); 4] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", "")];
+const VENDORS: [(&str, &str); 5] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", ""), ("ollama", "")];
 
 /// A client of one dialect.
 struct Dialect {
@@ -117,7 +117,19 @@ const RESPONSES: Dialect = Dialect {
     is_last: |event| event.contains("response.completed"),
 };
 
-const CLIENTS: [Dialect; 4] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES];
+const OLLAMA: Dialect = Dialect {
+    name: "ollama",
+    path: |_, _| "/api/chat".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream, "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": said}],
+            "tools": [{"type": "function", "function": {"name": tool, "parameters": schema()}}]})
+    },
+    text: |value| strings([&value["message"]["content"]]).concat(),
+    calls: |value| strings(list(&value["message"]["tool_calls"]).iter().map(|call| &call["function"]["name"])),
+    is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["done"] == true),
+};
+
+const CLIENTS: [Dialect; 5] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA];
 
 impl Dialect {
     async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
@@ -131,7 +143,8 @@ fn told(answer: &Answer, stream: bool) -> Vec<String> {
         return vec![answer.text()];
     }
     let text = answer.text();
-    text.lines().filter_map(|line| line.strip_prefix("data:")).map(|data| data.trim().to_owned()).collect()
+    let data = |line: &str| line.strip_prefix("data:").or_else(|| line.starts_with('{').then_some(line)).map(|data| data.trim().to_owned());
+    text.lines().filter_map(data).collect()
 }
 
 #[tokio::test]
@@ -164,7 +177,9 @@ async fn every_client_is_told_of_errors_in_its_own_words() {
         for (vendor, _) in VENDORS {
             let answer = client.ask(&sidecar, &format!("{vendor}/m"), false, "[sim status=400]").await;
             assert_eq!(answer.status(), 400, "{} before {vendor}: {}", client.name, answer.text());
-            assert_eq!(answer.json()["error"]["message"], "simulated error", "{} before {vendor}: {}", client.name, answer.text());
+            let error = answer.json()["error"].clone();
+            let message = if error.is_string() { &error } else { &error["message"] };
+            assert_eq!(message, "simulated error", "{} before {vendor}: {}", client.name, answer.text());
             // A stream that ends without its end is told, and ends uncleanly.
             let answer = client.ask(&sidecar, &format!("{vendor}/m"), true, "a b c d e [sim fault=cut]").await;
             assert!(answer.status() == 502 || answer.end == End::Cut, "{} before {vendor}: {}", client.name, answer.text());
@@ -211,6 +226,9 @@ async fn models_are_listed_in_the_clients_shape() {
     for name in ["models/openai/gpt-4o", "models/anthropic/claude-sonnet-4-5", "models/gemini/gemini-2.5-flash"] {
         assert!(names.contains(&name.to_owned()), "{name}: {names:?}");
     }
+    let tags = Client::connect(sidecar.data).await.get("/api/tags").await.json();
+    assert!(strings(list["models"].as_array().unwrap().iter().map(|model| &model["name"])).contains(&"models/ollama/qwen3:8b".to_owned()));
+    assert!(strings(tags["models"].as_array().unwrap().iter().map(|model| &model["model"])).contains(&"ollama/qwen3:8b".to_owned()));
     let one = Client::connect(sidecar.data).await.get("/v1beta/models/gemini/gemini-2.5-flash").await.json();
     assert_eq!(one["name"], "models/gemini/gemini-2.5-flash");
     let unknown = Client::connect(sidecar.data).await.get("/v1beta/nothing").await;

@@ -29,10 +29,12 @@ pub enum DialectId {
     Gemini,
     /// OpenAI's Responses.
     OpenAiResponses,
+    /// Ollama's own chat API.
+    Ollama,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 4] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses];
+    pub const ALL: [Self; 5] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses, Self::Ollama];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -40,6 +42,7 @@ impl DialectId {
             Self::AnthropicMessages => "anthropic_messages",
             Self::Gemini => "gemini",
             Self::OpenAiResponses => "openai_responses",
+            Self::Ollama => "ollama",
         }
     }
 

@@ -6,6 +6,7 @@ pub mod anthropic_messages;
 mod estimate;
 mod fields;
 pub mod gemini;
+pub mod ollama;
 pub mod openai_chat;
 pub mod openai_responses;
 mod proof;
@@ -30,6 +31,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::AnthropicMessages => &anthropic_messages::AnthropicMessages,
         DialectId::Gemini => &gemini::Gemini,
         DialectId::OpenAiResponses => &openai_responses::OpenAiResponses,
+        DialectId::Ollama => &ollama::Ollama,
     }
 }
 

@@ -103,8 +103,13 @@ fn first_word(path: &str) -> Option<&'static str> {
 
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
-    const PREFIXES: [(&str, DialectId); 3] =
-        [("/v1/messages", DialectId::AnthropicMessages), ("/v1beta/", DialectId::Gemini), ("/v1alpha/", DialectId::Gemini)];
+    const PREFIXES: [(&str, DialectId); 5] = [
+        ("/v1/messages", DialectId::AnthropicMessages),
+        ("/v1/responses", DialectId::OpenAiResponses),
+        ("/v1beta/", DialectId::Gemini),
+        ("/v1alpha/", DialectId::Gemini),
+        ("/api/", DialectId::Ollama),
+    ];
     match PREFIXES.into_iter().find(|(prefix, _)| path.starts_with(prefix)) {
         Some((_, dialect)) => dialect,
         None if method_of_gemini(path).is_some() => DialectId::Gemini,
@@ -130,8 +135,13 @@ fn below_version(path: &str) -> Option<&str> {
     ["/v1beta", "/v1alpha", "/v1"].into_iter().find_map(|version| path.strip_prefix(version).filter(|rest| rest.starts_with('/')))
 }
 
-/// The routes of Gemini's API that are not OpenAI's as well.
-fn find_gemini(path: &str) -> Option<Route<'_>> {
+/// The routes outside of OpenAI's paths: Ollama's and Gemini's.
+fn find_other(path: &str) -> Option<Route<'_>> {
+    match path {
+        "/api/chat" => return Some(Route::Chat { dialect: DialectId::Ollama, address: Address::Body }),
+        "/api/tags" => return Some(Route::Models),
+        _ => {}
+    }
     let named = |name| percent_decode_str(name).decode_utf8_lossy();
     if let Some((model, method)) = method_of_gemini(path) {
         let address = Address::Path { model: named(model), stream: method == "streamGenerateContent" };
@@ -158,7 +168,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
             "the path has segments or escapes that are not taken",
         ));
     }
-    if let Some(route) = find_gemini(path) {
+    if let Some(route) = find_other(path) {
         check_method(method, &route)?;
         return Ok(route);
     }
@@ -195,7 +205,7 @@ fn strip(path: &str) -> Option<(&str, Option<Cow<'_, str>>)> {
 
 /// The methods a path takes, for the `Allow` header.
 pub(super) fn allow(path: &str) -> Option<&'static str> {
-    match find_gemini(path) {
+    match find_other(path) {
         Some(Route::Chat { .. } | Route::CountTokens { .. }) => return Some("POST"),
         Some(_) => return Some("GET, HEAD"),
         None => {}
@@ -277,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn geminis_paths_name_model_and_method() {
+    fn other_apis_paths_are_found() {
         let route = |method: &Method, path| find(method, path).unwrap();
         let chat = |model: &'static str, stream| Route::Chat {
             dialect: DialectId::Gemini,
@@ -293,6 +303,8 @@ mod tests {
         for path in ["/v1beta/models/fast:embedContent", "/v1beta/models/:generateContent", "/v1beta/chat/completions", "/v1betax"] {
             assert_eq!(find(&post, path).unwrap_err().code.as_deref(), Some("unknown_url"), "{path}");
         }
+        assert_eq!(route(&post, "/api/chat"), Route::Chat { dialect: DialectId::Ollama, address: Address::Body });
+        assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
         assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
         assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));
     }

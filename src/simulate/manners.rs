@@ -43,6 +43,8 @@ const GEMINI: Manners = Manners {
     garbage: b"data: {\"candidates\": [{\"content\"\r\n\r\n",
 };
 
+const OLLAMA: Manners = Manners { answer_id: "", models: &["qwen3:8b", "llama3.2:3b"], garbage: b"{\"this is\": not JSON\n", ..OPENAI };
+
 /// The ways of a dialect's vendor.
 pub(super) fn of(dialect: DialectId) -> &'static Manners {
     match dialect {
@@ -50,5 +52,6 @@ pub(super) fn of(dialect: DialectId) -> &'static Manners {
         DialectId::OpenAiResponses => &RESPONSES,
         DialectId::AnthropicMessages => &ANTHROPIC,
         DialectId::Gemini => &GEMINI,
+        DialectId::Ollama => &OLLAMA,
     }
 }

@@ -71,6 +71,7 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
     let id = match &found {
         Some((Route::Chat(id) | Route::CountTokens(id), _)) => *id,
         _ if request.uri().path().contains("/v1beta/") => DialectId::Gemini,
+        _ if request.uri().path().ends_with("/api/tags") => DialectId::Ollama,
         _ if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
         _ => DialectId::OpenAiChat,
     };
@@ -252,6 +253,8 @@ fn find(path: &str) -> Option<(Route, Named)> {
     };
     let route = match rest {
         "chat/completions" => Route::Chat(DialectId::OpenAiChat),
+        "api/chat" => Route::Chat(DialectId::Ollama),
+        "api/tags" => Route::Models,
         "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),
         "messages/count_tokens" => Route::CountTokens(DialectId::AnthropicMessages),

@@ -69,9 +69,9 @@ struct Version {
 }
 
 impl Vendor {
-    /// Whether it has OpenAI's API, of which more than chat can be passed on.
+    /// Whether it has OpenAI's API, of which more than chat can be passed on. Ollama has it beside its own.
     pub fn is_openai(&self) -> bool {
-        matches!(self.dialect, DialectId::OpenAiChat | DialectId::OpenAiResponses)
+        matches!(self.dialect, DialectId::OpenAiChat | DialectId::OpenAiResponses | DialectId::Ollama)
     }
 
     /// The header that pins the API's version.

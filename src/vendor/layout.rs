@@ -18,6 +18,8 @@ pub enum Layout {
     Azure,
     /// `{base}/v1beta/models/{model}:generateContent`; a base URL that ends in a version is taken too.
     Gemini,
+    /// `{base}/api/chat`, and OpenAI's API below `{base}/v1`; a base URL that ends in `/v1` or `/api` is taken too.
+    Ollama,
     /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
     OpenaiV1,
     /// As `openai`, with chat at `{base}/chat`.
@@ -49,6 +51,7 @@ pub fn path(
     let suffix = match endpoint {
         // Unasked, only fifty are told.
         Endpoint::Models if layout == Layout::Gemini => "/models?pageSize=1000",
+        Endpoint::Models if layout == Layout::Ollama => "/api/tags",
         Endpoint::Models => "/models",
         Endpoint::Chat(path) | Endpoint::Other(path) => path,
     };
@@ -60,6 +63,11 @@ pub fn path(
         Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
         Layout::Gemini if base.ends_with("/v1") || base.ends_with("/v1beta") => format!("{base}{suffix}"),
         Layout::Gemini => format!("{base}/v1beta{suffix}"),
+        Layout::Ollama => {
+            let root = base.strip_suffix("/v1").or_else(|| base.strip_suffix("/api")).unwrap_or(base);
+            let version = if suffix.starts_with("/api/") { "" } else { "/v1" };
+            format!("{root}{version}{suffix}")
+        }
         Layout::Azure => match azure {
             None if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
             None => format!("{base}/openai/v1{suffix}"),
@@ -111,6 +119,9 @@ mod tests {
             (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
             (Layout::Writer, "/v1", CHAT, None, None, "/v1/chat"),
             (Layout::Writer, "/v1", Endpoint::Models, None, None, "/v1/models"),
+            (Layout::Ollama, "/v1", Endpoint::Chat("/api/chat"), None, None, "/api/chat"),
+            (Layout::Ollama, "/x", Endpoint::Models, None, None, "/x/api/tags"),
+            (Layout::Ollama, "", Endpoint::Other("/embeddings"), None, None, "/v1/embeddings"),
             (Layout::Gemini, "", Endpoint::Models, None, None, "/v1beta/models?pageSize=1000"),
             (Layout::Gemini, "/v1", Endpoint::Chat("/models/m:x?alt=sse"), None, Some("a=b"), "/v1/models/m:x?alt=sse&a=b"),
             (Layout::Anthropic, "", Endpoint::Chat("/messages"), None, Some("beta=true"), "/v1/messages?beta=true"),

@@ -37,10 +37,10 @@ struct Candidate {
 
 impl Outline {
     fn read(body: &[u8], invalid: fn() -> ApiError) -> Result<Self, ApiError> {
-        let read = serde_json::from_slice::<Self>(body);
-        match read {
-            Ok(outline) if outline.error.is_none() => Ok(outline),
-            // A list can only be an error.
+        // A list can only be an error; it would be taken for the fields in their order.
+        let is_object = body.trim_ascii_start().starts_with(b"{");
+        match serde_json::from_slice::<Self>(body) {
+            Ok(outline) if is_object && outline.error.is_none() => Ok(outline),
             _ => match serde_json::from_slice::<serde_json::Value>(body) {
                 Ok(value) if value.get(0).unwrap_or(&value).get("error").is_some() => Err(error::in_band(&value)),
                 _ => Err(invalid()),
