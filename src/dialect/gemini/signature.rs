@@ -13,6 +13,9 @@ const FOREIGN: &[u8] = b"llm-sidecar:proof:";
 /// What the base64 of reasoning that only its vendor can read begins with.
 const REDACTED: &[u8] = b"llm-sidecar:redacted:";
 
+/// The base64 of what both begin with: twelve bytes are sixteen characters, whatever follows.
+pub(super) const ANY_FOREIGN: &str = "bGxtLXNpZGVjYXI6";
+
 /// Stands where Gemini insists on a signature that a client has not kept. The vendor documents the word.
 pub(super) const UNCHECKED: &str = "skip_thought_signature_validator";
 
