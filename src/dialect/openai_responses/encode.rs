@@ -1,10 +1,10 @@
 //! Writes a stream to a client: one item after the other, each opened, told and closed before the next, every event numbered.
 
 use bytes::{BufMut, BytesMut};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::envelope::Envelope;
+use super::frame::{Delta, merge, write};
 use super::{error, items, reasoning_item};
 use crate::base::id;
 use crate::chat::{Event, FinishReason, Usage};
@@ -45,22 +45,6 @@ struct Message {
     is_refusal: bool,
     annotations: Vec<Value>,
     logprobs: Vec<Value>,
-}
-
-/// What an answer's fragment is sent as: once for every token, so no tree is built for it.
-#[derive(Serialize)]
-struct Delta<'a> {
-    r#type: &'a str,
-    sequence_number: u64,
-    item_id: &'a str,
-    output_index: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    content_index: Option<usize>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    summary_index: Option<usize>,
-    delta: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    logprobs: Option<[(); 0]>,
 }
 
 impl Encode for Encoder {
@@ -383,20 +367,4 @@ impl Encoder {
         self.number += 1;
         write(name, &event, out);
     }
-}
-
-fn merge(into: &mut Value, more: Value) {
-    if let (Value::Object(into), Value::Object(more)) = (into, more) {
-        into.extend(more);
-    }
-}
-
-/// Writes one frame, named as its type.
-pub(super) fn write(name: &str, event: &impl Serialize, out: &mut BytesMut) {
-    out.put_slice(b"event: ");
-    out.put_slice(name.as_bytes());
-    out.put_slice(b"\ndata: ");
-    // Strings and trees of them always serialise, and memory takes every write.
-    let _ = serde_json::to_writer((&mut *out).writer(), event);
-    out.put_slice(b"\n\n");
 }

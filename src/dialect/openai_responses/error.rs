@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use serde_json::{Value, json};
 
-use super::encode;
+use super::frame;
 use crate::chat::ApiError;
 use crate::dialect::Dialect;
 use crate::dialect::openai_chat::OpenAiChat;
@@ -36,5 +36,5 @@ pub(super) fn write_error_event(error: &ApiError, out: &mut BytesMut) {
     let object = body.get("error").cloned().unwrap_or_default();
     let event =
         json!({"type": "error", "sequence_number": 0, "code": error.code, "message": error.message, "param": error.param, "error": object});
-    encode::write("error", &event, out);
+    frame::write("error", &event, out);
 }

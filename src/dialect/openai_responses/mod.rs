@@ -7,6 +7,7 @@ mod decode;
 mod encode;
 mod envelope;
 mod error;
+mod frame;
 mod items;
 mod read_input;
 mod read_request;
