@@ -25,13 +25,28 @@ pub enum DialectId {
     OpenAiChat,
     /// Anthropic's Messages.
     AnthropicMessages,
+    /// Google's Gemini API.
+    Gemini,
+    /// OpenAI's Responses.
+    OpenAiResponses,
+    /// Ollama's own chat API.
+    Ollama,
 }
 
 impl DialectId {
+    pub const ALL: [Self; 5] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses, Self::Ollama];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::OpenAiChat => "openai_chat",
             Self::AnthropicMessages => "anthropic_messages",
+            Self::Gemini => "gemini",
+            Self::OpenAiResponses => "openai_responses",
+            Self::Ollama => "ollama",
         }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|id| id.as_str() == word)
     }
 }

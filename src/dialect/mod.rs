@@ -3,12 +3,25 @@
 //! bytes are relayed, and the dialect only edits and watches them.
 
 pub mod anthropic_messages;
+mod estimate;
+mod fields;
+pub mod gemini;
+pub mod ollama;
 pub mod openai_chat;
+pub mod openai_responses;
+mod proof;
 pub mod quirks;
+mod said;
+mod shape;
+
+use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
 
 use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
+use crate::codec::Framing;
+pub use estimate::estimate_tokens;
 pub use quirks::Quirks;
 
 /// The dialect of an id.
@@ -16,12 +29,20 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
     match id {
         DialectId::OpenAiChat => &openai_chat::OpenAiChat,
         DialectId::AnthropicMessages => &anthropic_messages::AnthropicMessages,
+        DialectId::Gemini => &gemini::Gemini,
+        DialectId::OpenAiResponses => &openai_responses::OpenAiResponses,
+        DialectId::Ollama => &ollama::Ollama,
     }
 }
 
 /// A wire format for chat, in both directions.
 pub trait Dialect: Send + Sync {
     fn id(&self) -> DialectId;
+
+    /// How a streamed answer is divided into events.
+    fn framing(&self) -> Framing {
+        Framing::Sse
+    }
 
     // --- as a server ---------------------------------------------------------------------------------------------------
 
@@ -43,10 +64,36 @@ pub trait Dialect: Send + Sync {
     /// Writes an error as an event of a stream that has begun.
     fn write_error_event(&self, error: &ApiError, out: &mut BytesMut);
 
-    /// A keep-alive the official clients of this dialect ignore.
+    /// A keep-alive the official clients of this dialect ignore; empty where there is none.
     fn heartbeat(&self) -> &'static [u8];
 
+    /// The HTTP status that the official clients expect with an error.
+    fn client_status(&self, error: &ApiError) -> u16 {
+        error.status
+    }
+
+    /// What the chat endpoint is called in logs and metrics.
+    fn endpoint(&self) -> &'static str;
+
+    /// A model, as the endpoint tells it that lists them. `created` is in Unix seconds.
+    fn write_model(&self, id: &str, owner: &str, created: u64) -> Value {
+        json!({"id": id, "object": "model", "created": created, "owned_by": owner})
+    }
+
+    /// The list of all models, each written by [`Dialect::write_model`].
+    fn write_models(&self, models: Vec<Value>) -> Value {
+        json!({"object": "list", "data": models})
+    }
+
+    /// A stream tells the prompt's tokens before the answer, and so needs an estimate where the vendor tells them last.
+    fn tells_prompt_first(&self) -> bool {
+        false
+    }
+
     // --- as a client ---------------------------------------------------------------------------------------------------
+
+    /// The path of the chat endpoint below the API's root, with the query that it needs.
+    fn chat_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
 
     /// Writes a request to a vendor. What the dialect or the vendor cannot say is in `dropped`.
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError>;
@@ -70,6 +117,36 @@ pub trait Dialect: Send + Sync {
 
     /// Watches a vendor's stream on its way to a client of the same dialect.
     fn tap(&self, reply: &Reply, quirks: &Quirks) -> Box<dyn Tap>;
+
+    /// Headers of a client's request that a vendor of the same dialect gets.
+    fn relayed_headers(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// A vendor of the same dialect gets the query of a client's request.
+    fn relays_query(&self) -> bool {
+        false
+    }
+
+    /// The endpoint that counts a request's tokens, where the dialect has one.
+    fn count_tokens(&self) -> Option<&dyn CountTokens> {
+        None
+    }
+}
+
+/// Counting a request's tokens without answering it.
+pub trait CountTokens: Send + Sync {
+    /// As [`Dialect::view`], for a request that only asks for the count.
+    fn count_view(&self, body: &[u8]) -> Result<View, ApiError>;
+
+    /// The path of the endpoint below the API's root.
+    fn count_path(&self, model: &str) -> Cow<'static, str>;
+
+    /// Edits a client's request for a vendor of the same dialect.
+    fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError>;
+
+    /// Writes an answer.
+    fn write_count(&self, tokens: u64) -> Vec<u8>;
 }
 
 /// What routing and policy need to know of a request.
@@ -96,6 +173,8 @@ pub struct Reply {
     pub prompt_estimate: u64,
     /// Unix seconds.
     pub created: u64,
+    /// The client's request, for dialects whose answers repeat parts of it.
+    pub request: Bytes,
 }
 
 /// Whom a request is written for.

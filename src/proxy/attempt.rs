@@ -10,7 +10,7 @@ use http::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::body::collect::collect;
-use super::body::event_stream::{EventStream, Mode};
+use super::body::event_stream::{EventStream, Mode, malformed_frame};
 use super::body::source::{Deadlines, Source};
 use super::call::Call;
 use super::classify::{self, Next};
@@ -19,10 +19,9 @@ use super::respond::Answer;
 use super::worker::Worker;
 use super::{headers, outgoing, redact, retry_hint};
 use crate::base::outcome::AttemptClass;
-use crate::chat::{ApiError, Collector, DialectId, ErrorKind, Event, Fault, Request, unfold};
+use crate::chat::{ApiError, Collector, ErrorKind, Event, Fault, Request, unfold};
 use crate::config::Unsupported;
-use crate::dialect::anthropic_messages::count_tokens_estimate;
-use crate::dialect::{Reply, To, Written, dialect};
+use crate::dialect::{Dialect, Reply, To, Written, dialect, estimate_tokens};
 use crate::runtime::{Credential, Provider, Snapshot, Target};
 use crate::upstream::{self, SendError, SendErrorKind};
 use crate::vendor::Endpoint;
@@ -105,7 +104,7 @@ async fn attempt(
     meter: &mut Meter,
 ) -> Result<Answer, Failed> {
     let provider = &*target.provider;
-    let same = provider.dialect_id() == call.dialect;
+    let same = provider.speaks(call.dialect).id() == call.dialect;
     let written = write(snapshot, call, target, same, hub).map_err(refused_here)?;
     meter.set_dropped(&written.dropped);
     let request = prepare(call, target, written.body).map_err(refused_here)?;
@@ -138,12 +137,13 @@ async fn attempt(
         requested_model: call.view.model.clone(),
         upstream_model: target.model.to_string(),
         include_usage: call.view.include_usage,
-        prompt_estimate: if !same && call.dialect == DialectId::AnthropicMessages { count_tokens_estimate(&call.body) } else { 0 },
+        prompt_estimate: if !same && dialect(call.dialect).tells_prompt_first() { estimate_tokens(&call.body) } else { 0 },
         created: SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs()),
+        request: call.body.clone(),
     };
     let mut out = HeaderMap::with_capacity(20);
     headers::to_client(&head.headers, &mut out);
-    let streamed = is_event_stream(&head.headers);
+    let streamed = is_stream(provider.speaks(call.dialect), &head.headers);
     let answered = if call.view.stream {
         stream(snapshot, call, provider, same, streamed, source, &reply, out, meter).await
     } else {
@@ -161,10 +161,11 @@ fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool, hub: &mu
     let provider = &*target.provider;
     let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: true };
     let written = if same {
-        provider.dialect().edit_request(&call.body, &to)?
+        dialect(call.dialect).edit_request(&call.body, &to)?
     } else {
         if hub.is_none() {
-            *hub = Some(dialect(call.dialect).read_request(&call.body)?);
+            // Some dialects say it in the path.
+            *hub = Some(Request { stream: call.view.stream, ..dialect(call.dialect).read_request(&call.body)? });
         }
         let Some(request) = hub.as_ref() else { return Err(ApiError::internal("the request was not read")) };
         provider.dialect().write_request(request, &to)?
@@ -188,12 +189,10 @@ fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool, hub: &mu
 
 fn prepare(call: &Call, target: &Target, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
     let provider = &*target.provider;
-    let endpoint = match provider.dialect_id() {
-        DialectId::OpenAiChat => Endpoint::Chat,
-        DialectId::AnthropicMessages => Endpoint::Messages,
-    };
-    let query = call.query.as_deref().filter(|_| provider.dialect_id() == call.dialect);
-    let path = provider.path(endpoint, &target.model, query);
+    let spoken = provider.speaks(call.dialect);
+    let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
+    let endpoint = spoken.chat_path(&target.model, call.view.stream);
+    let path = provider.path(Endpoint::Chat(&endpoint), &target.model, query);
     let mut request = outgoing::request(provider, Method::POST, &path, &call.headers, call.dialect, body.into())?;
     outgoing::set_json(&mut request);
     Ok(request)
@@ -215,7 +214,7 @@ async fn stream(
     if !streamed {
         // The vendor ignored `stream`: its whole answer is told as a stream.
         let body = collect(source, snapshot.config.server.max_response).await?;
-        let response = provider.dialect().read_response(&body)?;
+        let response = provider.speaks(call.dialect).read_response(&body)?;
         if let Some(usage) = response.usage {
             meter.set_usage(usage);
         }
@@ -226,7 +225,7 @@ async fn stream(
         events.into_iter().for_each(|event: Event| encoder.event(event, &mut text));
         meter.attempt_ended(AttemptClass::Success);
         let mut answer = Answer::json(text.freeze(), out);
-        answer.headers.insert(CONTENT_TYPE, http::HeaderValue::from_static("text/event-stream"));
+        answer.headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(client.framing().content_type()));
         return Ok(answer);
     }
     let mode = if same {
@@ -234,7 +233,7 @@ async fn stream(
     } else {
         Mode::Translate { decoder: provider.dialect().decoder(), encoder: client.encoder(reply), events: Vec::new() }
     };
-    let mut stream = EventStream::new(source, mode, client, snapshot.config.server.max_event);
+    let mut stream = EventStream::new(source, provider.speaks(call.dialect).framing(), mode, client, snapshot.config.server.max_event);
     stream.prime().await?;
     if let Some(usage) = stream.usage() {
         meter.set_usage(usage);
@@ -258,14 +257,14 @@ async fn whole(
     let body = collect(source, snapshot.config.server.max_response).await?;
     let (body, usage) = if streamed {
         // The vendor streams although it was not asked to: the stream is collected.
-        let response = gather(provider, &body)?;
+        let response = gather(provider.speaks(call.dialect), &body)?;
         let usage = response.usage;
         (client.write_response(response, reply).into(), usage)
     } else if same {
         let edited = client.edit_response(body, reply, &provider.quirks)?;
         (edited.body, edited.usage)
     } else {
-        let response = provider.dialect().read_response(&body)?;
+        let response = provider.speaks(call.dialect).read_response(&body)?;
         let usage = response.usage;
         (client.write_response(response, reply).into(), usage)
     };
@@ -278,18 +277,17 @@ async fn whole(
 }
 
 /// The answer that a stream at hand tells.
-fn gather(provider: &Provider, body: &[u8]) -> Result<crate::chat::Response, ApiError> {
-    use crate::codec::sse;
-
-    let mut decoder = provider.dialect().decoder();
-    let mut splitter = sse::Splitter::default();
+fn gather(vendor: &dyn Dialect, body: &[u8]) -> Result<crate::chat::Response, ApiError> {
+    let framing = vendor.framing();
+    let mut decoder = vendor.decoder();
+    let mut splitter = framing.splitter();
     let mut events = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {
-        let end = splitter.event_end(rest).unwrap_or(rest.len());
-        let (event, after) = rest.split_at(end.min(rest.len()));
-        if let Some(event) = sse::read(event) {
-            decoder.frame(event.name, &event.data, &mut events)?;
+        let end = splitter.frame_end(rest).unwrap_or(rest.len());
+        let (frame, after) = rest.split_at(end.min(rest.len()));
+        if let Some(frame) = framing.read(frame).map_err(|_| malformed_frame())? {
+            decoder.frame(frame.name, &frame.data, &mut events)?;
         }
         rest = after;
     }
@@ -379,11 +377,9 @@ fn send_failed(error: &SendError) -> Failed {
     Failed { class: error.kind.class(), status: 0, hopeless, error: send_error(error) }
 }
 
-fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/event-stream"))
+fn is_stream(vendor: &dyn Dialect, headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    kind.is_some_and(|kind| vendor.framing().is_stream(kind))
 }
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.

@@ -1,4 +1,4 @@
-//! `POST /v1/messages/count_tokens`: asked of the vendor where it has the endpoint, else estimated.
+//! Token counts: asked of the vendor where it speaks the client's dialect, else estimated.
 
 use std::sync::Arc;
 
@@ -15,24 +15,24 @@ use super::outgoing;
 use super::respond::Answer;
 use super::worker::Worker;
 use crate::base::outcome::AttemptClass;
-use crate::chat::{ApiError, DialectId};
-use crate::dialect::{To, anthropic_messages};
+use crate::chat::ApiError;
+use crate::dialect::{CountTokens, To, estimate_tokens};
 use crate::vendor::Endpoint;
 
 const MAX_ANSWER: usize = 64 << 10;
 
-pub(super) async fn run(worker: &Arc<Worker>, call: Call, meter: &mut Meter) -> Result<Answer, ApiError> {
+pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTokens, meter: &mut Meter) -> Result<Answer, ApiError> {
     let target = call.targets.first().ok_or_else(|| ApiError::internal("a route without targets"))?;
     let provider = &*target.provider;
-    if provider.dialect_id() != DialectId::AnthropicMessages {
-        let tokens = anthropic_messages::count_tokens_estimate(&call.body);
+    if provider.dialect_id() != call.dialect {
+        let tokens = estimate_tokens(&call.body);
         let mut headers = HeaderMap::new();
         headers.insert("x-llm-estimated", http::HeaderValue::from_static("input_tokens"));
-        return Ok(Answer::json(format!("{{\"input_tokens\":{tokens}}}"), headers));
+        return Ok(Answer::json(counter.write_count(tokens), headers));
     }
     let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: false };
-    let written = provider.dialect().edit_request(&call.body, &to)?;
-    let path = provider.path(Endpoint::CountTokens, &target.model, call.query.as_deref());
+    let written = counter.edit_count(&call.body, &to)?;
+    let path = provider.path(Endpoint::Other(&counter.count_path(&target.model)), &target.model, call.query.as_deref());
     let mut request = outgoing::request(provider, Method::POST, &path, &call.headers, call.dialect, written.body.into())?;
     outgoing::set_json(&mut request);
     meter.attempt(target);

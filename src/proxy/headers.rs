@@ -7,8 +7,6 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 /// A client's headers that vendors get.
 const TO_VENDOR: [&str; 5] = ["idempotency-key", "traceparent", "tracestate", "openai-beta", "x-client-request-id"];
-/// A client's headers that a vendor of the Anthropic dialect gets from a client of that dialect.
-const TO_ANTHROPIC: [&str; 2] = ["anthropic-version", "anthropic-beta"];
 /// A vendor's headers that clients get.
 const TO_CLIENT: [&str; 4] = ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
 const RATE_LIMIT: &str = "x-ratelimit-";
@@ -32,9 +30,9 @@ pub(super) fn total_timeout(client: &HeaderMap, configured: Duration) -> Duratio
     wished.map_or(configured, |ms| configured.min(Duration::from_millis(ms)))
 }
 
-/// Copies what a vendor may see of a client's headers.
-pub(super) fn to_vendor(client: &HeaderMap, anthropic_relay: bool, out: &mut HeaderMap) {
-    for name in TO_VENDOR.iter().chain(TO_ANTHROPIC.iter().filter(|_| anthropic_relay)) {
+/// Copies what a vendor may see of a client's headers: those that any may, and `relayed`, which their dialect relays.
+pub(super) fn to_vendor(client: &HeaderMap, relayed: &[&'static str], out: &mut HeaderMap) {
+    for name in TO_VENDOR.iter().chain(relayed) {
         if let Some(value) = client.get(*name) {
             out.insert(HeaderName::from_static(name), value.clone());
         }
@@ -94,7 +92,7 @@ mod tests {
             client.insert(name, HeaderValue::from_static("v"));
         }
         let mut out = HeaderMap::new();
-        to_vendor(&client, false, &mut out);
+        to_vendor(&client, &[], &mut out);
         assert_eq!(out.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["idempotency-key", "traceparent"]);
         let mut vendor = HeaderMap::new();
         for name in ["set-cookie", "server", "openai-organization", "x-ratelimit-limit-requests", "retry-after"] {

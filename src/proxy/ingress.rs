@@ -15,9 +15,10 @@ use super::body::decompress;
 use super::call::Call;
 use super::meter::Meter;
 use super::models;
+use super::route::Address;
 use super::worker::Worker;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
-use crate::dialect::View;
+use crate::dialect::{View, dialect};
 use crate::runtime::{ClientEntry, Snapshot};
 
 /// What is wrong with a head whatever the route.
@@ -42,8 +43,9 @@ pub(super) fn authenticate(snapshot: &Snapshot, headers: &HeaderMap) -> Result<O
         return Ok(None);
     }
     let refuse = |code, message: &str| ApiError::new(401, ErrorKind::Authentication, Fault::Client, code, message);
-    let key = presented_key(headers)
-        .ok_or_else(|| refuse("missing_api_key", "no API key; send one as `Authorization: Bearer`, `x-api-key` or `api-key`"))?;
+    let key = presented_key(headers).ok_or_else(|| {
+        refuse("missing_api_key", "no API key; send one as `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`")
+    })?;
     let client = snapshot.client(key).ok_or_else(|| refuse("invalid_api_key", "the API key is not known to this sidecar"))?;
     Ok(Some(Arc::clone(client)))
 }
@@ -55,11 +57,11 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     });
     let other = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
-    bearer.or_else(|| other("x-api-key")).or_else(|| other("api-key")).filter(|key| !key.is_empty())
+    bearer.or_else(|| ["x-api-key", "api-key", "x-goog-api-key"].into_iter().find_map(other)).filter(|key| !key.is_empty())
 }
 
 /// How a request is looked at first: a chat request whole, one that only asks for a token count without `max_tokens`.
-pub(super) type Look = fn(&[u8]) -> Result<View, ApiError>;
+pub(super) type Look<'a> = &'a (dyn Fn(&[u8]) -> Result<View, ApiError> + Sync);
 
 /// Reads and routes a chat request.
 #[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
@@ -69,22 +71,23 @@ pub(super) async fn read_chat(
     client: Option<&ClientEntry>,
     request: Request<Incoming>,
     dialect_id: DialectId,
-    look: Look,
-    deployment: Option<String>,
+    look: Look<'_>,
+    address: Address<'_>,
     meter: &mut Meter,
 ) -> Result<Call, ApiError> {
     check_json(request.headers())?;
     let (head, body) = request.into_parts();
     let body = read_body(body, &head.headers, snapshot).await?;
-    let mut view = match deployment {
+    let mut view = match address {
+        Address::Body => look(&body)?,
         // An Azure-style body need not name its model.
-        Some(deployment) => look(&with_model(&body, &deployment)?)?,
-        None => look(&body)?,
+        Address::Deployment(model) => look(&with_model(&body, &model)?)?,
+        Address::Path { model, stream } => View { model: model.into_owned(), stream, ..look(&body)? },
     };
     meter.set_model(&view.model, view.stream);
     allow_model(client, &view.model)?;
     let targets = models::resolve(worker, snapshot, &view.model).await?;
-    let query = head.uri.query().map(str::to_owned).filter(|_| dialect_id == DialectId::AnthropicMessages);
+    let query = head.uri.query().map(str::to_owned).filter(|_| dialect(dialect_id).relays_query());
     view.model.shrink_to_fit();
     Ok(Call { dialect: dialect_id, headers: head.headers, query, body, view, targets })
 }

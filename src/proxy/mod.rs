@@ -30,25 +30,23 @@ pub use body::Body;
 pub use client_connection::{ClientConnection, Phase};
 pub use worker::{Drain, Worker};
 
-use crate::chat::{ApiError, DialectId};
-use crate::dialect::Dialect;
-use crate::dialect::anthropic_messages::{AnthropicMessages, count_tokens_view};
-use crate::dialect::openai_chat::OpenAiChat;
+use crate::chat::ApiError;
+use crate::dialect::dialect;
 use meter::Meter;
 use route::Route;
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer in the client's dialect.
 pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
     let mut meter = Meter::new(&worker, connection, &request);
-    let dialect = route::dialect_of(request.uri().path());
+    let speaks = route::dialect_of(request.uri().path());
     let allow = route::allow(request.uri().path());
     let served = std::panic::AssertUnwindSafe(serve(&worker, request, &mut meter)).catch_unwind().await;
     match served {
         Ok(Ok(answer)) => respond::finish(answer, meter),
-        Ok(Err(error)) => respond::error(&error, dialect, allow, meter),
+        Ok(Err(error)) => respond::error(&error, speaks, allow, meter),
         Err(_panic) => {
             worker.runtime.metrics.panics.inc();
-            respond::error(&ApiError::internal("the request could not be processed"), dialect, allow, meter)
+            respond::error(&ApiError::internal("the request could not be processed"), speaks, allow, meter)
         }
     }
 }
@@ -62,24 +60,21 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
     meter.set_client(client.as_ref());
     match route {
         Route::Root => Ok(respond::Answer::text("llm-sidecar\n")),
-        Route::Models => models::list(worker, &snapshot, client.as_deref(), request.headers()).await,
+        Route::Models => models::list(worker, &snapshot, client.as_deref(), route::list_dialect(&request)).await,
         Route::Model(id) => {
             let id = id.into_owned();
-            models::one(worker, &snapshot, client.as_deref(), request.headers(), &id).await
+            models::one(worker, &snapshot, client.as_deref(), route::list_dialect(&request), &id).await
         }
-        Route::Chat { dialect, deployment } => {
-            let deployment = deployment.map(std::borrow::Cow::into_owned);
-            let look: ingress::Look = match dialect {
-                DialectId::OpenAiChat => |body| OpenAiChat.view(body),
-                DialectId::AnthropicMessages => |body| AnthropicMessages.view(body),
-            };
-            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, dialect, look, deployment, meter).await?;
+        Route::Chat { dialect: id, address } => {
+            let (address, look) = (address.into_owned(), |body: &[u8]| dialect(id).view(body));
+            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, id, &look, address, meter).await?;
             attempt::run(worker, &snapshot, call, meter).await
         }
-        Route::CountTokens => {
-            let (dialect, look) = (DialectId::AnthropicMessages, count_tokens_view);
-            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, dialect, look, None, meter).await?;
-            count_tokens::run(worker, call, meter).await
+        Route::CountTokens { dialect: id, address } => {
+            let counter = dialect(id).count_tokens().ok_or_else(|| ApiError::internal("the dialect counts no tokens"))?;
+            let (address, look) = (address.into_owned(), |body: &[u8]| counter.count_view(body));
+            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, id, &look, address, meter).await?;
+            count_tokens::run(worker, call, counter, meter).await
         }
         Route::Pass { path, deployment } => {
             let (path, deployment) = (path.into_owned(), deployment.map(std::borrow::Cow::into_owned));

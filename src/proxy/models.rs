@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use http::HeaderMap;
-use serde_json::{Value, json};
 
 use super::respond::Answer;
 use super::worker::Worker;
 use crate::chat::{ApiError, ErrorKind, Fault};
+use crate::dialect::Dialect;
 use crate::runtime::{ClientEntry, ProviderEntry, Snapshot, Target};
 
 /// The targets of a model name: an alias, `provider/model`, or a bare name that exactly one provider lists.
@@ -54,15 +54,10 @@ pub(super) async fn list(
     worker: &Worker,
     snapshot: &Snapshot,
     client: Option<&ClientEntry>,
-    headers: &HeaderMap,
+    client_dialect: &dyn Dialect,
 ) -> Result<Answer, ApiError> {
     let models = names(worker, snapshot, client).await;
-    let body = if is_anthropic(headers) {
-        let data: Vec<Value> = models.iter().map(|(name, _)| anthropic_model(name)).collect();
-        json!({"data": data, "has_more": false, "first_id": models.first().map(|m| &m.0), "last_id": models.last().map(|m| &m.0)})
-    } else {
-        json!({"object": "list", "data": models.iter().map(|(name, owner)| openai_model(name, owner)).collect::<Vec<_>>()})
-    };
+    let body = client_dialect.write_models(models.iter().map(|(name, owner)| client_dialect.write_model(name, owner, 0)).collect());
     Ok(Answer::json(body.to_string(), HeaderMap::new()))
 }
 
@@ -71,7 +66,7 @@ pub(super) async fn one(
     worker: &Worker,
     snapshot: &Snapshot,
     client: Option<&ClientEntry>,
-    headers: &HeaderMap,
+    client_dialect: &dyn Dialect,
     id: &str,
 ) -> Result<Answer, ApiError> {
     let owner = match names(worker, snapshot, client).await.into_iter().find(|(name, _)| name == id) {
@@ -82,7 +77,7 @@ pub(super) async fn one(
         }
         None => return Err(not_found(id)),
     };
-    let body = if is_anthropic(headers) { anthropic_model(id) } else { openai_model(id, &owner) };
+    let body = client_dialect.write_model(id, &owner, 0);
     Ok(Answer::json(body.to_string(), HeaderMap::new()))
 }
 
@@ -96,16 +91,4 @@ async fn names(worker: &Worker, snapshot: &Snapshot, client: Option<&ClientEntry
         list.iter().flat_map(|list| list.iter()).map(move |model| (format!("{provider}/{model}"), provider.clone()))
     });
     aliases.chain(models).filter(|(name, _)| client.is_none_or(|c| c.may_use(name)) && seen.insert(name.clone())).collect()
-}
-
-fn is_anthropic(headers: &HeaderMap) -> bool {
-    headers.contains_key("anthropic-version")
-}
-
-fn openai_model(id: &str, owner: &str) -> Value {
-    json!({"id": id, "object": "model", "created": 0, "owned_by": owner})
-}
-
-fn anthropic_model(id: &str) -> Value {
-    json!({"type": "model", "id": id, "display_name": id, "created_at": "1970-01-01T00:00:00Z"})
 }

@@ -28,7 +28,9 @@ pub(super) fn request(
     out.reserve(12);
     out.insert(HOST, provider.host.clone());
     out.insert(USER_AGENT, AGENT);
-    headers::to_vendor(client, from == DialectId::AnthropicMessages && provider.dialect_id() == from, out);
+    let spoken = provider.speaks(from);
+    let relayed = if spoken.id() == from { spoken.relayed_headers() } else { &[] };
+    headers::to_vendor(client, relayed, out);
     if let Some((name, value)) = provider.vendor.version_header() {
         out.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }

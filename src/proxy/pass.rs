@@ -125,10 +125,12 @@ async fn watched(
         include_usage: true,
         prompt_estimate: 0,
         created: 0,
+        request: bytes::Bytes::new(),
     };
     let quirks = Quirks::default();
     if streaming {
-        let mut stream = EventStream::new(source, Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
+        let mut stream =
+            EventStream::new(source, client.framing(), Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
         stream.prime().await?;
         return Ok(Answer::events(stream, out));
     }
@@ -171,7 +173,7 @@ async fn json_request(
 }
 
 fn first_openai(targets: Vec<Target>, model: &str) -> Result<Target, ApiError> {
-    targets.into_iter().find(|t| t.provider.dialect_id() == DialectId::OpenAiChat).ok_or_else(|| {
+    targets.into_iter().find(|t| t.provider.vendor.is_openai()).ok_or_else(|| {
         let message = format!("`{model}` is served by a vendor that does not have this endpoint");
         ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "unsupported_endpoint", message).with_param("model")
     })
@@ -181,12 +183,12 @@ fn first_openai(targets: Vec<Target>, model: &str) -> Result<Target, ApiError> {
 /// else the first that speaks OpenAI's dialect.
 fn default_provider(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Target, ApiError> {
     if let Some(name) = headers.get(PROVIDER).and_then(|v| v.to_str().ok()) {
-        let entry = snapshot.provider(name).filter(|e| e.provider.dialect_id() == DialectId::OpenAiChat);
+        let entry = snapshot.provider(name).filter(|e| e.provider.vendor.is_openai());
         return entry
             .map(|e| e.target(""))
             .ok_or_else(|| ApiError::invalid("invalid_value", PROVIDER, format!("no provider `{name}` speaks OpenAI's dialect")));
     }
-    let speaks = |entry: &&Arc<crate::runtime::ProviderEntry>| entry.provider.dialect_id() == DialectId::OpenAiChat;
+    let speaks = |entry: &&Arc<crate::runtime::ProviderEntry>| entry.provider.vendor.is_openai();
     let own = |entry: &&Arc<crate::runtime::ProviderEntry>| matches!(entry.provider.vendor.id.as_ref(), "openai" | "azure");
     let found = snapshot.providers.iter().find(|e| speaks(e) && own(e)).or_else(|| snapshot.providers.iter().find(speaks));
     found.map(|e| e.target("")).ok_or_else(|| {

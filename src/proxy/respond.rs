@@ -11,7 +11,7 @@ use super::body::{Body, Whole};
 use super::meter::Meter;
 use crate::base::outcome::Outcome;
 use crate::chat::{ApiError, DialectId, Fault};
-use crate::dialect::{anthropic_messages, dialect};
+use crate::dialect::dialect;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -53,7 +53,7 @@ impl Answer {
     }
 
     pub(super) fn events(stream: EventStream, mut headers: HeaderMap) -> Self {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(stream.content_type()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
         Self { status: StatusCode::OK, headers, content: Content::Events(Box::new(stream)) }
@@ -81,10 +81,7 @@ pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
 
 /// An error in the client's dialect.
 pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Meter) -> Response<Body> {
-    let status = match client {
-        DialectId::AnthropicMessages => anthropic_messages::client_http_status(error),
-        DialectId::OpenAiChat => error.status,
-    };
+    let status = dialect(client).client_status(error);
     meter.set_status(status);
     meter.failed(error, Outcome::Failed);
     let body = dialect(client).write_error(error, &meter.request_id);

@@ -6,6 +6,7 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
+use crate::dialect::{Dialect, dialect};
 
 /// What a request asks for. A deployment is the model's alias in an Azure-style path.
 #[derive(Debug, PartialEq)]
@@ -14,9 +15,12 @@ pub(super) enum Route<'a> {
     Root,
     Chat {
         dialect: DialectId,
-        deployment: Option<Cow<'a, str>>,
+        address: Address<'a>,
     },
-    CountTokens,
+    CountTokens {
+        dialect: DialectId,
+        address: Address<'a>,
+    },
     Models,
     Model(Cow<'a, str>),
     /// Passed on as it is; `path` is below `/v1`, with its leading slash.
@@ -24,6 +28,31 @@ pub(super) enum Route<'a> {
         path: Cow<'a, str>,
         deployment: Option<Cow<'a, str>>,
     },
+}
+
+/// Where a chat request names its model and says whether it streams.
+#[derive(Debug, PartialEq)]
+pub(super) enum Address<'a> {
+    /// In the body.
+    Body,
+    /// The model in the path, in place of the body's own (Azure's deployments).
+    Deployment(Cow<'a, str>),
+    /// Both in the path; the body says neither.
+    Path { model: Cow<'a, str>, stream: bool },
+}
+
+impl<'a> Address<'a> {
+    fn of(deployment: Option<Cow<'a, str>>) -> Self {
+        deployment.map_or(Self::Body, Self::Deployment)
+    }
+
+    pub(super) fn into_owned(self) -> Address<'static> {
+        match self {
+            Self::Body => Address::Body,
+            Self::Deployment(model) => Address::Deployment(Cow::Owned(model.into_owned())),
+            Self::Path { model, stream } => Address::Path { model: Cow::Owned(model.into_owned()), stream },
+        }
+    }
 }
 
 /// The first words of the paths of OpenAI's API that are passed on, and `rerank`, which several vendors add to it.
@@ -59,9 +88,8 @@ impl Route<'_> {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Root => "root",
-            Self::Chat { dialect: DialectId::OpenAiChat, .. } => "chat_completions",
-            Self::Chat { dialect: DialectId::AnthropicMessages, .. } => "messages",
-            Self::CountTokens => "count_tokens",
+            Self::Chat { dialect: id, .. } => dialect(*id).endpoint(),
+            Self::CountTokens { .. } => "count_tokens",
             Self::Models | Self::Model(_) => "models",
             Self::Pass { path, .. } => first_word(path).unwrap_or("other"),
         }
@@ -75,7 +103,55 @@ fn first_word(path: &str) -> Option<&'static str> {
 
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
-    if path.starts_with("/v1/messages") { DialectId::AnthropicMessages } else { DialectId::OpenAiChat }
+    const PREFIXES: [(&str, DialectId); 5] = [
+        ("/v1/messages", DialectId::AnthropicMessages),
+        ("/v1/responses", DialectId::OpenAiResponses),
+        ("/v1beta/", DialectId::Gemini),
+        ("/v1alpha/", DialectId::Gemini),
+        ("/api/", DialectId::Ollama),
+    ];
+    match PREFIXES.into_iter().find(|(prefix, _)| path.starts_with(prefix)) {
+        Some((_, dialect)) => dialect,
+        None if method_of_gemini(path).is_some() => DialectId::Gemini,
+        None => DialectId::OpenAiChat,
+    }
+}
+
+/// The dialect that models are listed in. Anthropic's path is OpenAI's, but its clients send a header.
+pub(super) fn list_dialect<B>(request: &http::Request<B>) -> &'static dyn Dialect {
+    let anthropic = request.headers().contains_key("anthropic-version");
+    dialect(if anthropic { DialectId::AnthropicMessages } else { dialect_of(request.uri().path()) })
+}
+
+/// The model and the method of Gemini's `/{version}/models/{model}:{method}`, where it is one of those.
+fn method_of_gemini(path: &str) -> Option<(&str, &str)> {
+    let (model, method) = below_version(path)?.strip_prefix("/models/")?.rsplit_once(':')?;
+    let known = matches!(method, "generateContent" | "streamGenerateContent" | "countTokens");
+    (known && !model.is_empty()).then_some((model, method))
+}
+
+/// The path below a version of Gemini's API.
+fn below_version(path: &str) -> Option<&str> {
+    ["/v1beta", "/v1alpha", "/v1"].into_iter().find_map(|version| path.strip_prefix(version).filter(|rest| rest.starts_with('/')))
+}
+
+/// The routes outside of OpenAI's paths: Ollama's and Gemini's.
+fn find_other(path: &str) -> Option<Route<'_>> {
+    match path {
+        "/api/chat" => return Some(Route::Chat { dialect: DialectId::Ollama, address: Address::Body }),
+        "/api/tags" => return Some(Route::Models),
+        _ => {}
+    }
+    let named = |name| percent_decode_str(name).decode_utf8_lossy();
+    if let Some((model, method)) = method_of_gemini(path) {
+        let address = Address::Path { model: named(model), stream: method == "streamGenerateContent" };
+        let dialect = DialectId::Gemini;
+        return Some(if method == "countTokens" { Route::CountTokens { dialect, address } } else { Route::Chat { dialect, address } });
+    }
+    match below_version(path).filter(|_| !path.starts_with("/v1/"))? {
+        "/models" => Some(Route::Models),
+        below => below.strip_prefix("/models/").filter(|id| !id.is_empty() && !id.contains(':')).map(|id| Route::Model(named(id))),
+    }
 }
 
 /// The route of a path, or why there is none.
@@ -92,14 +168,19 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
             "the path has segments or escapes that are not taken",
         ));
     }
+    if let Some(route) = find_other(path) {
+        check_method(method, &route)?;
+        return Ok(route);
+    }
     let (below, deployment) = match path {
         "/" => return Ok(Route::Root),
         _ => strip(path).ok_or_else(|| unknown(method, path))?,
     };
     let route = match below {
-        "/chat/completions" => Route::Chat { dialect: DialectId::OpenAiChat, deployment },
-        "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, deployment: None },
-        "/messages/count_tokens" => Route::CountTokens,
+        "/chat/completions" => Route::Chat { dialect: DialectId::OpenAiChat, address: Address::of(deployment) },
+        "/responses" => Route::Chat { dialect: DialectId::OpenAiResponses, address: Address::of(deployment) },
+        "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, address: Address::Body },
+        "/messages/count_tokens" => Route::CountTokens { dialect: DialectId::AnthropicMessages, address: Address::Body },
         "/models" => Route::Models,
         _ => match below.strip_prefix("/models/") {
             Some(id) if !id.is_empty() => Route::Model(percent_decode_str(id).decode_utf8_lossy()),
@@ -124,9 +205,14 @@ fn strip(path: &str) -> Option<(&str, Option<Cow<'_, str>>)> {
 
 /// The methods a path takes, for the `Allow` header.
 pub(super) fn allow(path: &str) -> Option<&'static str> {
+    match find_other(path) {
+        Some(Route::Chat { .. } | Route::CountTokens { .. }) => return Some("POST"),
+        Some(_) => return Some("GET, HEAD"),
+        None => {}
+    }
     let (below, _) = strip(path)?;
     Some(match below {
-        "/chat/completions" | "/messages" | "/messages/count_tokens" => "POST",
+        "/chat/completions" | "/responses" | "/messages" | "/messages/count_tokens" => "POST",
         "/models" => "GET, HEAD",
         _ => "GET, HEAD, POST, DELETE, PUT, PATCH",
     })
@@ -134,7 +220,7 @@ pub(super) fn allow(path: &str) -> Option<&'static str> {
 
 fn check_method(method: &Method, route: &Route<'_>) -> Result<(), ApiError> {
     let allowed = match route {
-        Route::Chat { .. } | Route::CountTokens => *method == Method::POST,
+        Route::Chat { .. } | Route::CountTokens { .. } => *method == Method::POST,
         Route::Models | Route::Root | Route::Model(_) => matches!(*method, Method::GET | Method::HEAD),
         Route::Pass { .. } => {
             matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::PUT | Method::PATCH)
@@ -186,17 +272,41 @@ mod tests {
     fn openai_azure_and_anthropic_paths_are_found() {
         let chat = |deployment: Option<&str>| Route::Chat {
             dialect: DialectId::OpenAiChat,
-            deployment: deployment.map(|d| Cow::Owned(d.to_owned())),
+            address: Address::of(deployment.map(|d| Cow::Owned(d.to_owned()))),
         };
         let post = Method::POST;
         assert_eq!(find(&post, "/v1/chat/completions").unwrap(), chat(None));
         assert_eq!(find(&post, "/openai/v1/chat/completions").unwrap(), chat(None));
         assert_eq!(find(&post, "/openai/deployments/gpt%2D4o/chat/completions").unwrap(), chat(Some("gpt-4o")));
-        assert_eq!(find(&post, "/v1/messages").unwrap(), Route::Chat { dialect: DialectId::AnthropicMessages, deployment: None });
-        assert_eq!(find(&post, "/v1/messages/count_tokens").unwrap(), Route::CountTokens);
+        let (dialect, address) = (DialectId::AnthropicMessages, || Address::Body);
+        assert_eq!(find(&post, "/v1/messages").unwrap(), Route::Chat { dialect, address: address() });
+        assert_eq!(find(&post, "/v1/messages/count_tokens").unwrap(), Route::CountTokens { dialect, address: address() });
         assert_eq!(find(&Method::GET, "/v1/models/claude%2Fopus").unwrap(), Route::Model("claude/opus".into()));
         assert_eq!(find(&post, "/v1/audio/speech").unwrap(), Route::Pass { path: "/audio/speech".into(), deployment: None });
         assert_eq!(find(&post, "/openai/files").unwrap(), Route::Pass { path: "/files".into(), deployment: None });
+    }
+
+    #[test]
+    fn other_apis_paths_are_found() {
+        let route = |method: &Method, path| find(method, path).unwrap();
+        let chat = |model: &'static str, stream| Route::Chat {
+            dialect: DialectId::Gemini,
+            address: Address::Path { model: model.into(), stream },
+        };
+        let post = Method::POST;
+        assert_eq!(route(&post, "/v1beta/models/fast:generateContent"), chat("fast", false));
+        assert_eq!(route(&post, "/v1/models/ollama/qwen3:8b:streamGenerateContent"), chat("ollama/qwen3:8b", true));
+        assert_eq!(route(&post, "/v1beta/models/a%2Fb:generateContent"), chat("a/b", false));
+        assert!(matches!(route(&post, "/v1alpha/models/fast:countTokens"), Route::CountTokens { dialect: DialectId::Gemini, .. }));
+        assert_eq!(route(&Method::GET, "/v1beta/models"), Route::Models);
+        assert_eq!(route(&Method::GET, "/v1beta/models/fast"), Route::Model("fast".into()));
+        for path in ["/v1beta/models/fast:embedContent", "/v1beta/models/:generateContent", "/v1beta/chat/completions", "/v1betax"] {
+            assert_eq!(find(&post, path).unwrap_err().code.as_deref(), Some("unknown_url"), "{path}");
+        }
+        assert_eq!(route(&post, "/api/chat"), Route::Chat { dialect: DialectId::Ollama, address: Address::Body });
+        assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
+        assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
+        assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));
     }
 
     #[test]

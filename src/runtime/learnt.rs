@@ -105,21 +105,30 @@ async fn ask(provider: &Provider, pool: &Pool) -> Result<Vec<String>, String> {
     read_list(&text).ok_or_else(|| "not a model list".to_owned())
 }
 
-/// The ids of OpenAI's and Anthropic's list shapes, and of a bare array (Together).
+/// The ids of OpenAI's and Anthropic's list shapes, of Google's, and of a bare array (Together).
 fn read_list(text: &[u8]) -> Option<Vec<String>> {
     #[derive(serde::Deserialize)]
     struct Item {
         id: String,
     }
     #[derive(serde::Deserialize)]
+    struct Named {
+        name: String,
+    }
+    #[derive(serde::Deserialize)]
     #[serde(untagged)]
     enum List {
         Object { data: Vec<Item> },
+        Named { models: Vec<Named> },
         Bare(Vec<Item>),
     }
-    let items = match serde_json::from_slice(text).ok()? {
+    let items: Vec<Item> = match serde_json::from_slice(text).ok()? {
         List::Object { data } => data,
         List::Bare(items) => items,
+        List::Named { models } => {
+            let id = |name: String| name.strip_prefix("models/").map_or_else(|| name.clone(), str::to_owned);
+            return Some(models.into_iter().map(|model| id(model.name)).collect());
+        }
     };
     Some(items.into_iter().map(|item| item.id).collect())
 }
@@ -134,6 +143,7 @@ mod tests {
             r#"{"object":"list","data":[{"id":"a","object":"model"},{"id":"b"}]}"#,
             r#"{"data":[{"type":"model","id":"a"},{"type":"model","id":"b"}],"has_more":false}"#,
             r#"[{"id":"a"},{"id":"b"}]"#,
+            r#"{"models":[{"name":"models/a","version":"1"},{"name":"b"}]}"#,
         ] {
             assert_eq!(read_list(text.as_bytes()).unwrap(), ["a", "b"]);
         }

@@ -98,6 +98,11 @@ impl Provider {
         dialect(self.vendor.dialect)
     }
 
+    /// The dialect that a request of this client dialect is sent in: the same where the vendor speaks it, else the vendor's own.
+    pub fn speaks(&self, client: DialectId) -> &'static dyn Dialect {
+        dialect(if self.vendor.also.contains(&client) { client } else { self.vendor.dialect })
+    }
+
     pub fn dialect_id(&self) -> DialectId {
         self.vendor.dialect
     }

@@ -4,11 +4,12 @@
 use serde_json::Value;
 
 use super::directives::Directives;
+use super::manners;
 use super::sample;
 use super::script::Script;
 use super::text::{self, Pieces};
 use super::tools::{self, Call};
-use crate::chat::{ApiError, DialectId, Event, FinishReason, OutputFormat, Part, PartKind, Reasoning, Request, Role, ToolKind, Usage};
+use crate::chat::{ApiError, Event, FinishReason, OutputFormat, Part, PartKind, Reasoning, Request, Role, ToolKind, Usage};
 
 /// The most answers (`n`) to one request.
 const MAX_CHOICES: u32 = 128;
@@ -41,7 +42,7 @@ pub(super) fn plan(request: &Request, said: &str, directives: &Directives) -> Re
     let seed = text::hash(format!("{said}{}", request.messages.len()).as_bytes());
     let mut script = Script::default();
     script.push(Event::Start {
-        id: Some(text::id(prefixes(request.origin).0, seed)),
+        id: Some(text::id(manners::of(request.origin).answer_id, seed)),
         model: Some(request.model.clone()),
         created: None,
         usage: (!directives.no_usage).then_some(start),
@@ -77,7 +78,7 @@ fn tell(choice: u32, request: &Request, said: &str, directives: &Directives, scr
         }
         script.push(Event::Signature { choice, signature });
     }
-    let calls = tools::choose(request, said, directives, prefixes(request.origin).1);
+    let calls = tools::choose(request, said, directives, manners::of(request.origin).call_id);
     if !calls.is_empty() {
         call(choice, calls, script, spent);
         script.push(Event::Finish { choice, reason: FinishReason::ToolCalls, stop_sequence: None });
@@ -159,14 +160,6 @@ fn signature(thought: &str) -> String {
     format!("{SIGNATURE}{:016x}", text::hash(thought.as_bytes()))
 }
 
-/// How the dialect's vendor begins the ids of answers and of tool calls.
-fn prefixes(dialect: DialectId) -> (&'static str, &'static str) {
-    match dialect {
-        DialectId::OpenAiChat => ("chatcmpl-", "call_"),
-        DialectId::AnthropicMessages => ("msg_", "toolu_"),
-    }
-}
-
 /// The text parts, one a line.
 fn plain(parts: &[Part]) -> String {
     let texts = parts.iter().filter_map(|part| match &part.kind {
@@ -204,7 +197,7 @@ fn tool_chars(tool: &ToolKind) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chat::{Collector, Message, Response};
+    use crate::chat::{Collector, DialectId, Message, Response};
 
     fn request(said: &str) -> Request {
         let mut request = Request::new(DialectId::AnthropicMessages, "m");

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 
 use super::directives::Directives;
 use super::fault::Fault;
+use super::manners;
 use super::socket::Reset;
 use crate::chat::{ApiError, DialectId};
 use crate::dialect::dialect;
@@ -141,10 +142,7 @@ impl Sender {
         self.over = fault != Fault::Garbage;
         match fault {
             Fault::Cut | Fault::Reset | Fault::Stall => Some(Err(break_off(fault, &self.reset).await)),
-            Fault::Garbage => Some(Ok(Bytes::from_static(match self.id {
-                DialectId::OpenAiChat => b"data: {\"this is\": not JSON\n\n",
-                DialectId::AnthropicMessages => b"event: content_block_delta\ndata: {\"this is\": not JSON\n\n",
-            }))),
+            Fault::Garbage => Some(Ok(Bytes::from_static(manners::of(self.id).garbage))),
             Fault::ErrorEvent => {
                 let mut out = BytesMut::new();
                 dialect(self.id).write_error_event(&in_band_error(), &mut out);

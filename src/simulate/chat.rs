@@ -1,4 +1,4 @@
-//! Chat in both dialects: the dialect's server half around the script.
+//! Chat in every dialect: the dialect's server half around the script.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -24,9 +24,10 @@ pub(super) fn answer(call: &Call, id: DialectId, directives: &mut Directives) ->
         include_usage: request.include_usage,
         prompt_estimate: answer::prompt_tokens(&request),
         created: now(),
+        request: call.body.clone(),
     };
     if request.stream {
-        return Ok(Answer::Stream { content_type: "text/event-stream", frames: frames(script, id, &reply) });
+        return Ok(Answer::Stream { content_type: dialect(id).framing().content_type(), frames: frames(script, id, &reply) });
     }
     let mut collector = Collector::default();
     for event in script {
@@ -36,17 +37,20 @@ pub(super) fn answer(call: &Call, id: DialectId, directives: &mut Directives) ->
     Ok(Answer::Whole { content_type: "application/json", bytes: bytes.into() })
 }
 
-/// Answers Anthropic's count of a request's tokens.
-pub(super) fn count_tokens(call: &Call, directives: &mut Directives) -> Result<Answer, ApiError> {
-    // The same body as for an answer, but for the length that an answer must name.
-    let request = read(call, DialectId::AnthropicMessages, &[("max_tokens", json!(1))])?;
+/// Answers a count of a request's tokens.
+pub(super) fn count_tokens(call: &Call, id: DialectId, directives: &mut Directives) -> Result<Answer, ApiError> {
+    let counter = dialect(id).count_tokens().ok_or_else(|| ApiError::internal("the dialect counts no tokens"))?;
+    // The same body as for an answer, but for the length that Anthropic's must name.
+    let defaults: &[_] = if id == DialectId::AnthropicMessages { &[("max_tokens", json!(1))] } else { &[] };
+    let request = read(call, id, defaults)?;
     answer::said(&request, directives)?;
-    Ok(Answer::json(&json!({ "input_tokens": answer::prompt_tokens(&request) })))
+    let bytes = counter.write_count(answer::prompt_tokens(&request)).into();
+    Ok(Answer::Whole { content_type: "application/json", bytes })
 }
 
 /// Reads the request; `defaults` and the path's model fill in what the body leaves out.
 fn read(call: &Call, id: DialectId, defaults: &[(&str, Value)]) -> Result<Request, ApiError> {
-    let model = call.model.as_ref().map(|model| ("model", json!(model)));
+    let model = call.named.model.as_ref().map(|model| ("model", json!(model)));
     let mut body = std::borrow::Cow::Borrowed(&call.body[..]);
     if model.is_some() || !defaults.is_empty() {
         let parsed: Value = serde_json::from_slice(&call.body).map_err(|error| ApiError::invalid_json(error.to_string()))?;
@@ -57,7 +61,11 @@ fn read(call: &Call, id: DialectId, defaults: &[(&str, Value)]) -> Result<Reques
             body = Value::Object(fields).to_string().into_bytes().into();
         }
     }
-    dialect(id).read_request(&body)
+    let request = dialect(id).read_request(&body)?;
+    Ok(match (&call.named.model, call.named.stream) {
+        (Some(model), Some(stream)) => Request { model: model.clone(), stream, ..request },
+        _ => request,
+    })
 }
 
 /// The script in the dialect's framing, encoded as it is sent. Events that a dialect writes nothing for make no frame.

@@ -18,7 +18,7 @@ pub(super) fn answer(call: &Call, directives: &mut Directives) -> Result<Answer,
     let said = directives.take_from(prompt)?;
     let text = format!("You said: {said}");
     let id = text::id("cmpl-", text::hash(said.as_bytes()));
-    let model = call.model.clone().map_or_else(|| request.get("model").cloned().unwrap_or_default(), Value::String);
+    let model = call.named.model.clone().map_or_else(|| request.get("model").cloned().unwrap_or_default(), Value::String);
     let (created, model) = (now(), model);
     let (prompt, completion) = (text::tokens(said.chars().count()), text::tokens(text.chars().count()));
     let usage = json!({"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion});

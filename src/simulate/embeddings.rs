@@ -33,7 +33,7 @@ pub(super) fn answer(call: &Call, directives: &mut Directives) -> Result<Answer,
         json!({"object": "embedding", "index": index, "embedding": embedding})
     });
     let tokens: u64 = inputs.iter().map(|input| text::tokens(input.chars().count())).sum();
-    let model = call.model.clone().map_or_else(|| request.get("model").cloned().unwrap_or_default(), Value::String);
+    let model = call.named.model.clone().map_or_else(|| request.get("model").cloned().unwrap_or_default(), Value::String);
     Ok(Answer::json(&json!({"object": "list", "data": data.collect::<Value>(), "model": model,
         "usage": {"prompt_tokens": tokens, "total_tokens": tokens}})))
 }
@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     fn ask(body: Value) -> Result<Value, ApiError> {
-        let call = Call { model: None, body: body.to_string().into() };
+        let call = Call { named: Default::default(), body: body.to_string().into() };
         match answer(&call, &mut Directives::default())? {
             Answer::Whole { bytes, .. } => Ok(serde_json::from_slice(&bytes).unwrap()),
             Answer::Stream { .. } => panic!("streamed"),

@@ -13,6 +13,7 @@ mod directives;
 mod embeddings;
 mod fault;
 mod files;
+mod manners;
 mod models;
 mod moderations;
 mod multipart;

@@ -14,7 +14,7 @@ use super::directives::Directives;
 use super::fault::Fault;
 use super::serve::Simulator;
 use super::socket::Reset;
-use super::{audio, chat, completions, embeddings, files, models, moderations};
+use super::{audio, chat, completions, embeddings, files, manners, models, moderations};
 use crate::base::id;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault as AtFault};
 use crate::dialect::dialect;
@@ -26,7 +26,7 @@ const MAX_BODY: usize = 64 << 20;
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Route {
     Chat(DialectId),
-    CountTokens,
+    CountTokens(DialectId),
     Completions,
     Embeddings,
     Moderations,
@@ -50,10 +50,18 @@ impl Answer {
     }
 }
 
+/// What a path says beside its route.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Named {
+    /// The model (Azure's deployments, Gemini's paths).
+    pub(super) model: Option<String>,
+    /// Whether the answer streams (Gemini's paths).
+    pub(super) stream: Option<bool>,
+}
+
 /// A request as the endpoints see it.
 pub(super) struct Call {
-    /// The model, where the path names one (Azure's deployments).
-    pub(super) model: Option<String>,
+    pub(super) named: Named,
     pub(super) body: Bytes,
 }
 
@@ -61,8 +69,9 @@ pub(super) struct Call {
 pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming>, reset: Reset) -> Response<Body> {
     let found = find(request.uri().path());
     let id = match &found {
-        Some((Route::Chat(id), _)) => *id,
-        Some((Route::CountTokens, _)) => DialectId::AnthropicMessages,
+        Some((Route::Chat(id) | Route::CountTokens(id), _)) => *id,
+        _ if request.uri().path().contains("/v1beta/") => DialectId::Gemini,
+        _ if request.uri().path().ends_with("/api/tags") => DialectId::Ollama,
         _ if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
         _ => DialectId::OpenAiChat,
     };
@@ -72,12 +81,8 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
         Ok(response) => response,
         Err(error) => exchange.refusal(&error),
     };
-    let name = match id {
-        DialectId::OpenAiChat => "x-request-id",
-        DialectId::AnthropicMessages => "request-id",
-    };
     if let Ok(value) = HeaderValue::from_str(&request_id) {
-        response.headers_mut().insert(name, value);
+        response.headers_mut().insert(manners::of(id).request_id, value);
     }
     response
 }
@@ -96,16 +101,12 @@ impl Exchange<'_> {
     }
 }
 
-async fn answer(
-    exchange: &Exchange<'_>,
-    request: Request<Incoming>,
-    found: Option<(Route, Option<String>)>,
-) -> Result<Response<Body>, ApiError> {
+async fn answer(exchange: &Exchange<'_>, request: Request<Incoming>, found: Option<(Route, Named)>) -> Result<Response<Body>, ApiError> {
     let Exchange { simulator, id, .. } = *exchange;
     let (head, incoming) = request.into_parts();
     check_key(simulator, &head.headers)?;
     let mut directives = Directives::from_headers(&head.headers)?;
-    let Some((route, model)) = found else {
+    let Some((route, named)) = found else {
         let message = format!("Invalid URL ({} {})", head.method, head.uri.path());
         return Err(ApiError::new(404, ErrorKind::InvalidRequest, AtFault::Client, "unknown_url", message));
     };
@@ -127,10 +128,10 @@ async fn answer(
     let body = Limited::new(incoming, MAX_BODY).collect().await;
     let body = body.map_err(|_| error(413, Some("request_too_large"), "the body is too large or was cut"))?.to_bytes();
     let key = super::text::hash(&[head.uri.path().as_bytes(), b"\0", &body].concat());
-    let call = Call { model, body };
+    let call = Call { named, body };
     let answer = match route {
         Route::Chat(id) => chat::answer(&call, id, &mut directives),
-        Route::CountTokens => chat::count_tokens(&call, &mut directives),
+        Route::CountTokens(id) => chat::count_tokens(&call, id, &mut directives),
         Route::Completions => completions::answer(&call, &mut directives),
         Route::Embeddings => embeddings::answer(&call, &mut directives),
         Route::Moderations => moderations::answer(&call, &mut directives),
@@ -218,28 +219,45 @@ fn written(status: u16, content_type: &'static str, body: Body) -> Response<Body
 fn check_key(simulator: &Simulator, headers: &HeaderMap) -> Result<(), ApiError> {
     let Some(wanted) = &simulator.options.require_key else { return Ok(()) };
     let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
-    let other = ["x-api-key", "api-key"].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
+    let other = ["x-api-key", "api-key", "x-goog-api-key"].into_iter().filter_map(|name| headers.get(name)?.to_str().ok());
     if other.chain(bearer).any(|key| key == wanted) {
         return Ok(());
     }
     Err(error(401, None, "Incorrect API key provided"))
 }
 
-/// The route of a path and the deployment it names. What comes before `/v1/` or `/deployments/` may be anything, as vendors'
+/// The route of a path and what else it says. What comes before `/v1/` or `/deployments/` may be anything, as vendors'
 /// base URLs differ.
-fn find(path: &str) -> Option<(Route, Option<String>)> {
+fn find(path: &str) -> Option<(Route, Named)> {
     let decoded = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
+    if let Some((_, rest)) = path.split_once("/models/")
+        && let Some((model, method)) = rest.rsplit_once(':')
+    {
+        let model = Some(decoded(model));
+        return match method {
+            "generateContent" => Some((Route::Chat(DialectId::Gemini), Named { model, stream: Some(false) })),
+            "streamGenerateContent" => Some((Route::Chat(DialectId::Gemini), Named { model, stream: Some(true) })),
+            "countTokens" => Some((Route::CountTokens(DialectId::Gemini), Named { model, stream: None })),
+            _ => None,
+        };
+    }
     let (model, rest) = match path.split_once("/deployments/") {
         Some((_, rest)) => {
             let (deployment, rest) = rest.split_once('/')?;
             (Some(decoded(deployment)), rest)
         }
-        None => (None, path.split_once("/v1/").map_or_else(|| path.trim_start_matches('/'), |(_, rest)| rest)),
+        None => (
+            None,
+            path.split_once("/v1/").or_else(|| path.split_once("/v1beta/")).map_or_else(|| path.trim_start_matches('/'), |(_, rest)| rest),
+        ),
     };
     let route = match rest {
         "chat/completions" => Route::Chat(DialectId::OpenAiChat),
+        "api/chat" => Route::Chat(DialectId::Ollama),
+        "api/tags" => Route::Models,
+        "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),
-        "messages/count_tokens" => Route::CountTokens,
+        "messages/count_tokens" => Route::CountTokens(DialectId::AnthropicMessages),
         "completions" => Route::Completions,
         "embeddings" => Route::Embeddings,
         "moderations" => Route::Moderations,
@@ -252,7 +270,7 @@ fn find(path: &str) -> Option<(Route, Option<String>)> {
             None => Route::Model(decoded(rest.strip_prefix("models/")?)),
         },
     };
-    Some((route, model))
+    Some((route, Named { model, stream: None }))
 }
 
 #[cfg(test)]
@@ -263,13 +281,17 @@ mod tests {
     fn every_layout_of_paths_is_known() {
         let openai = Route::Chat(DialectId::OpenAiChat);
         for path in ["/v1/chat/completions", "/chat/completions", "/api/v1/chat/completions", "/openai/v1/chat/completions"] {
-            assert_eq!(find(path), Some((openai.clone(), None)), "{path}");
+            assert_eq!(find(path), Some((openai.clone(), Named::default())), "{path}");
         }
         let deployment = find("/openai/deployments/my%20gpt/chat/completions");
-        assert_eq!(deployment, Some((openai, Some("my gpt".into()))));
-        assert_eq!(find("/v1/messages/count_tokens"), Some((Route::CountTokens, None)));
-        assert_eq!(find("/v1/models/org/name"), Some((Route::Model("org/name".into()), None)));
-        assert_eq!(find("/v1/files/file-1/content"), Some((Route::FileContent("file-1".into()), None)));
+        assert_eq!(deployment, Some((openai, Named { model: Some("my gpt".into()), stream: None })));
+        assert_eq!(find("/v1/messages/count_tokens"), Some((Route::CountTokens(DialectId::AnthropicMessages), Named::default())));
+        assert_eq!(find("/v1/models/org/name"), Some((Route::Model("org/name".into()), Named::default())));
+        assert_eq!(find("/v1/files/file-1/content"), Some((Route::FileContent("file-1".into()), Named::default())));
+        let gemini = |stream| Some((Route::Chat(DialectId::Gemini), Named { model: Some("m".into()), stream: Some(stream) }));
+        assert_eq!(find("/v1beta/models/m:generateContent"), gemini(false));
+        assert_eq!(find("/v1beta/models/m:streamGenerateContent"), gemini(true));
+        assert_eq!(find("/v1beta/models"), Some((Route::Models, Named::default())));
         assert_eq!(find("/v1/nothing"), None);
     }
 }

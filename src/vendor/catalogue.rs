@@ -26,6 +26,9 @@ pub struct Vendor {
     pub aliases: Vec<String>,
     #[serde(deserialize_with = "dialect_id")]
     pub dialect: DialectId,
+    /// Other dialects it speaks, under the same base URL.
+    #[serde(default, deserialize_with = "dialect_ids")]
+    pub also: Vec<DialectId>,
     /// What the vendor's own SDK takes as base URL; `None` where every user has one of their own.
     #[serde(default)]
     pub base_url: Option<String>,
@@ -66,6 +69,11 @@ struct Version {
 }
 
 impl Vendor {
+    /// Whether it has OpenAI's API, of which more than chat can be passed on. Ollama has it beside its own.
+    pub fn is_openai(&self) -> bool {
+        matches!(self.dialect, DialectId::OpenAiChat | DialectId::OpenAiResponses | DialectId::Ollama)
+    }
+
     /// The header that pins the API's version.
     pub fn version_header(&self) -> Option<(&str, &str)> {
         self.version.as_ref().map(|version| (version.header.as_str(), version.value.as_str()))
@@ -100,9 +108,15 @@ fn yes() -> bool {
 }
 
 fn dialect_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DialectId, D::Error> {
-    let word = String::deserialize(deserializer)?;
-    let known = [DialectId::OpenAiChat, DialectId::AnthropicMessages];
-    known.into_iter().find(|id| id.as_str() == word).ok_or_else(|| D::Error::custom(format_args!("unknown dialect `{word}`")))
+    named(&String::deserialize(deserializer)?)
+}
+
+fn dialect_ids<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DialectId>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?.iter().map(|word| named(word)).collect()
+}
+
+fn named<E: Error>(word: &str) -> Result<DialectId, E> {
+    DialectId::parse(word).ok_or_else(|| E::custom(format_args!("unknown dialect `{word}`")))
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ pub enum Layout {
     /// `{base}/openai/deployments/{deployment}/chat/completions?api-version=…`, or `{base}/openai/v1/chat/completions`
     /// where no API version is given.
     Azure,
+    /// `{base}/v1beta/models/{model}:generateContent`; a base URL that ends in a version is taken too.
+    Gemini,
+    /// `{base}/api/chat`, and OpenAI's API below `{base}/v1`; a base URL that ends in `/v1` or `/api` is taken too.
+    Ollama,
     /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
     OpenaiV1,
     /// As `openai`, with chat at `{base}/chat`.
@@ -25,11 +29,10 @@ pub enum Layout {
 /// What is asked of a vendor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Endpoint<'a> {
-    Chat,
-    Messages,
-    CountTokens,
+    /// The chat endpoint, by its dialect's path below the API's root, with its leading slash and the query it needs.
+    Chat(&'a str),
     Models,
-    /// A path of OpenAI's API below `/v1`, with its leading slash: `/embeddings`, `/files/abc`.
+    /// Any other path below the API's root, with its leading slash: `/embeddings`, `/files/abc`.
     Other(&'a str),
 }
 
@@ -46,18 +49,25 @@ pub fn path(
     query: Option<&str>,
 ) -> String {
     let suffix = match endpoint {
-        Endpoint::Chat => "/chat/completions",
-        Endpoint::Messages => "/messages",
-        Endpoint::CountTokens => "/messages/count_tokens",
+        // Unasked, only fifty are told.
+        Endpoint::Models if layout == Layout::Gemini => "/models?pageSize=1000",
+        Endpoint::Models if layout == Layout::Ollama => "/api/tags",
         Endpoint::Models => "/models",
-        Endpoint::Other(path) => path,
+        Endpoint::Chat(path) | Endpoint::Other(path) => path,
     };
     let mut path = match layout {
-        Layout::Writer if endpoint == Endpoint::Chat => format!("{base}/chat"),
+        Layout::Writer if matches!(endpoint, Endpoint::Chat(_)) => format!("{base}/chat"),
         Layout::Openai | Layout::Writer => format!("{base}{suffix}"),
         Layout::OpenaiV1 if base.is_empty() => format!("/v1{suffix}"),
         Layout::OpenaiV1 => format!("{base}{suffix}"),
         Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
+        Layout::Gemini if base.ends_with("/v1") || base.ends_with("/v1beta") => format!("{base}{suffix}"),
+        Layout::Gemini => format!("{base}/v1beta{suffix}"),
+        Layout::Ollama => {
+            let root = base.strip_suffix("/v1").or_else(|| base.strip_suffix("/api")).unwrap_or(base);
+            let version = if suffix.starts_with("/api/") { "" } else { "/v1" };
+            format!("{root}{version}{suffix}")
+        }
         Layout::Azure => match azure {
             None if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
             None => format!("{base}/openai/v1{suffix}"),
@@ -68,7 +78,7 @@ pub fn path(
             Some(_) => format!("{base}/openai{suffix}"),
         },
     };
-    let mut separator = '?';
+    let mut separator = if suffix.contains('?') { '&' } else { '?' };
     let mut add = |pair: &str| {
         if !pair.is_empty() {
             path.push(separator);
@@ -97,30 +107,36 @@ mod tests {
 
     #[test]
     fn every_layout_finds_its_endpoints() {
+        const CHAT: Endpoint<'_> = Endpoint::Chat("/chat/completions");
         let none = BTreeMap::new();
         let deployments = BTreeMap::from([("gpt-4o".to_owned(), "my gpt/4".to_owned())]);
         let dated = Some(("2024-10-21", &deployments));
         for (layout, base, endpoint, azure, query, expected) in [
-            (Layout::Openai, "/v1", Endpoint::Chat, None, None, "/v1/chat/completions"),
-            (Layout::Openai, "", Endpoint::Chat, None, None, "/chat/completions"),
+            (Layout::Openai, "/v1", CHAT, None, None, "/v1/chat/completions"),
+            (Layout::Openai, "", CHAT, None, None, "/chat/completions"),
             (Layout::Openai, "/v1", Endpoint::Other("/files"), None, Some("limit=2"), "/v1/files?limit=2"),
-            (Layout::OpenaiV1, "", Endpoint::Chat, None, None, "/v1/chat/completions"),
+            (Layout::OpenaiV1, "", CHAT, None, None, "/v1/chat/completions"),
             (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
-            (Layout::Writer, "/v1", Endpoint::Chat, None, None, "/v1/chat"),
+            (Layout::Writer, "/v1", CHAT, None, None, "/v1/chat"),
             (Layout::Writer, "/v1", Endpoint::Models, None, None, "/v1/models"),
-            (Layout::Anthropic, "", Endpoint::Messages, None, Some("beta=true"), "/v1/messages?beta=true"),
-            (Layout::Anthropic, "/v1", Endpoint::CountTokens, None, None, "/v1/messages/count_tokens"),
+            (Layout::Ollama, "/v1", Endpoint::Chat("/api/chat"), None, None, "/api/chat"),
+            (Layout::Ollama, "/x", Endpoint::Models, None, None, "/x/api/tags"),
+            (Layout::Ollama, "", Endpoint::Other("/embeddings"), None, None, "/v1/embeddings"),
+            (Layout::Gemini, "", Endpoint::Models, None, None, "/v1beta/models?pageSize=1000"),
+            (Layout::Gemini, "/v1", Endpoint::Chat("/models/m:x?alt=sse"), None, Some("a=b"), "/v1/models/m:x?alt=sse&a=b"),
+            (Layout::Anthropic, "", Endpoint::Chat("/messages"), None, Some("beta=true"), "/v1/messages?beta=true"),
+            (Layout::Anthropic, "/v1", Endpoint::Other("/messages/count_tokens"), None, None, "/v1/messages/count_tokens"),
             (
                 Layout::Azure,
                 "",
-                Endpoint::Chat,
+                CHAT,
                 dated,
                 Some("api-version=x&a=b"),
                 "/openai/deployments/my%20gpt%2F4/chat/completions?api-version=2024-10-21&a=b",
             ),
             (Layout::Azure, "", Endpoint::Models, Some(("v", &none)), None, "/openai/models?api-version=v"),
-            (Layout::Azure, "", Endpoint::Chat, None, None, "/openai/v1/chat/completions"),
-            (Layout::Azure, "/openai/v1", Endpoint::Chat, None, None, "/openai/v1/chat/completions"),
+            (Layout::Azure, "", CHAT, None, None, "/openai/v1/chat/completions"),
+            (Layout::Azure, "/openai/v1", CHAT, None, None, "/openai/v1/chat/completions"),
         ] {
             assert_eq!(path(layout, base, endpoint, azure, "gpt-4o", query), expected);
         }

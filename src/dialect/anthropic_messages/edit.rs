@@ -8,18 +8,17 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::read_response::{check_error, invalid};
-use super::shape;
 use super::signature::UNSIGNED;
 use super::usage::WireUsage;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
-use crate::dialect::{Edited, To, Written};
+use crate::dialect::{Edited, To, Written, proof, shape};
 
 /// Names the vendor's model, and takes out thinking that another vendor did earlier in the conversation.
 pub(super) fn edit_request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
     let mut object = RawObject::parse(body).map_err(|error| shape::json_error(body, &error))?;
     object.set("model", to_raw(&to.model));
-    if memmem::find(body, UNSIGNED.as_bytes()).is_some()
+    if (memmem::find(body, UNSIGNED.as_bytes()).is_some() || memmem::find(body, proof::prefix().as_bytes()).is_some())
         && let Some(messages) = object.get("messages").and_then(without_unsigned_thinking)
     {
         object.set("messages", messages);
@@ -55,7 +54,8 @@ fn is_unsigned(block: &RawValue) -> bool {
         #[serde(default)]
         signature: Option<String>,
     }
-    serde_json::from_str::<Thinking>(block.get()).is_ok_and(|t| t.signature.as_deref() == Some(UNSIGNED))
+    let foreign = |signature: String| signature == UNSIGNED || proof::is_marked(&signature);
+    serde_json::from_str::<Thinking>(block.get()).is_ok_and(|t| t.signature.is_some_and(foreign))
 }
 
 /// Passes a whole answer on after making sure that it is one.

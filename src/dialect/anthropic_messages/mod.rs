@@ -4,7 +4,6 @@
 mod answer;
 mod block;
 mod client_event;
-mod count_tokens;
 mod decode;
 mod edit;
 mod encode;
@@ -17,7 +16,6 @@ mod read_response;
 mod read_turn;
 mod reasoning;
 mod schema;
-mod shape;
 mod signature;
 mod stop;
 mod tap;
@@ -33,13 +31,13 @@ mod write_response;
 #[cfg(test)]
 mod tests;
 
-use bytes::{Bytes, BytesMut};
+use std::borrow::Cow;
 
-use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
+use bytes::{Bytes, BytesMut};
+use serde_json::{Value, json};
+
+use super::{CountTokens, Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
-pub use count_tokens::count_tokens_estimate;
-pub use error::client_http_status;
-pub use view::count_tokens_view;
 
 #[derive(Debug)]
 pub struct AnthropicMessages;
@@ -77,6 +75,32 @@ impl Dialect for AnthropicMessages {
         encode::PING
     }
 
+    fn client_status(&self, error: &ApiError) -> u16 {
+        error::client_http_status(error)
+    }
+
+    fn endpoint(&self) -> &'static str {
+        "messages"
+    }
+
+    fn write_model(&self, id: &str, _owner: &str, created: u64) -> Value {
+        let created = jiff::Timestamp::from_second(i64::try_from(created).unwrap_or(0)).unwrap_or_default();
+        json!({"type": "model", "id": id, "display_name": id, "created_at": created.to_string()})
+    }
+
+    fn write_models(&self, models: Vec<Value>) -> Value {
+        let id = |model: Option<&Value>| model.and_then(|model| model.get("id")).cloned();
+        json!({"has_more": false, "first_id": id(models.first()), "last_id": id(models.last()), "data": models})
+    }
+
+    fn tells_prompt_first(&self) -> bool {
+        true
+    }
+
+    fn chat_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/messages".into()
+    }
+
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
         write_request::write_request(request, to)
     }
@@ -103,5 +127,35 @@ impl Dialect for AnthropicMessages {
 
     fn tap(&self, _reply: &Reply, _quirks: &Quirks) -> Box<dyn Tap> {
         Box::new(tap::Watch::default())
+    }
+
+    fn relayed_headers(&self) -> &'static [&'static str] {
+        &["anthropic-version", "anthropic-beta"]
+    }
+
+    fn relays_query(&self) -> bool {
+        true
+    }
+
+    fn count_tokens(&self) -> Option<&dyn CountTokens> {
+        Some(self)
+    }
+}
+
+impl CountTokens for AnthropicMessages {
+    fn count_view(&self, body: &[u8]) -> Result<View, ApiError> {
+        view::count_tokens_view(body)
+    }
+
+    fn count_path(&self, _model: &str) -> Cow<'static, str> {
+        "/messages/count_tokens".into()
+    }
+
+    fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+        edit::edit_request(body, to)
+    }
+
+    fn write_count(&self, tokens: u64) -> Vec<u8> {
+        format!("{{\"input_tokens\":{tokens}}}").into_bytes()
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 
-use super::shape::{self, Checked, Scalar, Shape};
+use crate::dialect::shape::{self, Checked, Scalar, Shape};
 
 /// The list of turns; of bad ones, the first.
 pub(super) enum Messages {

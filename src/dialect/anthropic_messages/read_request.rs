@@ -6,9 +6,10 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
 use super::read_turn::{self, CacheControl};
-use super::{shape, view};
+use super::view;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, Effort, Message, OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice, ToolKind};
+use crate::dialect::shape;
 
 /// What a schema is called for dialects that want a name.
 const SCHEMA_NAME: &str = "response";

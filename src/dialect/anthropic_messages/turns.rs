@@ -12,6 +12,7 @@ use super::tool_id;
 use super::write_response::input_object;
 use crate::base::raw::to_raw;
 use crate::chat::{ApiError, DialectId, Dropped, Message, Part, PartKind, Request, Role};
+use crate::dialect::proof;
 
 /// Stands where the vendor insists on a turn and the client has nothing to say.
 const FILLER: &str = ".";
@@ -208,9 +209,11 @@ impl<'a> Writer<'a, '_> {
                 Some(Block::Document { source, title, cache_control: self.cache.take(part.cache.as_ref()) })
             }
             PartKind::Audio { .. } => return Err(unsupported("input_audio", "this vendor does not take input_audio")),
-            PartKind::Thinking { text, signature: Some(signature) } => Some(Block::Thinking { thinking: text, signature }),
+            PartKind::Thinking { text, signature: Some(signature) } if !proof::is_marked(signature) => {
+                Some(Block::Thinking { thinking: text, signature })
+            }
             // The vendor takes no thinking that it cannot verify.
-            PartKind::Thinking { text, signature: None } => {
+            PartKind::Thinking { text, .. } => {
                 if !text.is_empty() && !self.own {
                     self.dropped.add("reasoning_content");
                 }

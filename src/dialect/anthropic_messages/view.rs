@@ -3,9 +3,9 @@
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
 
 use super::outline::{Messages, Turn};
-use super::shape::{self, Checked, Field, Scalar, Shape};
 use crate::chat::ApiError;
 use crate::dialect::View;
+use crate::dialect::shape::{self, Checked, Field, Scalar, Shape};
 
 /// The longest model name that is looked at, in bytes.
 const MODEL_MAX: usize = 256;

@@ -135,7 +135,14 @@ mod tests {
     use crate::dialect::anthropic_messages::read_response::read_response;
 
     fn reply() -> Reply {
-        Reply { requested_model: "fast".into(), upstream_model: "gpt".into(), include_usage: true, prompt_estimate: 11, created: 1 }
+        Reply {
+            requested_model: "fast".into(),
+            upstream_model: "gpt".into(),
+            include_usage: true,
+            prompt_estimate: 11,
+            created: 1,
+            request: bytes::Bytes::new(),
+        }
     }
 
     #[test]

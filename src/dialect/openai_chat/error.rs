@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::said::Said;
 use crate::chat::{ApiError, ErrorKind};
+use crate::dialect::said::Said;
 
 /// Reads an error body of any shape with the vendor's status.
 pub fn read(status: u16, body: &[u8]) -> ApiError {

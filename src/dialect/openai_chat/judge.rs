@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::said::{Said, http_status};
 use crate::chat::{ApiError, ErrorKind, Fault};
+use crate::dialect::said::{Said, http_status};
 
 /// How vendors say that prompt and answer do not fit into the model's context.
 const TOO_LONG: [&str; 6] = [

@@ -21,7 +21,6 @@ mod outline;
 mod read_messages;
 mod read_request;
 mod read_response;
-mod said;
 mod scan;
 mod tap;
 mod template;
@@ -33,6 +32,8 @@ mod whole;
 mod write_messages;
 mod write_request;
 mod write_response;
+
+use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
@@ -76,6 +77,14 @@ impl Dialect for OpenAiChat {
 
     fn heartbeat(&self) -> &'static [u8] {
         encode::HEARTBEAT
+    }
+
+    fn endpoint(&self) -> &'static str {
+        "chat_completions"
+    }
+
+    fn chat_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
+        "/chat/completions".into()
     }
 
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError> {

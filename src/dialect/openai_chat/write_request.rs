@@ -56,7 +56,7 @@ pub fn write(request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
         }
     }
     for (key, value) in &request.extra {
-        if request.origin == DialectId::OpenAiChat {
+        if request.origin == DialectId::OpenAiChat || request.origin == DialectId::OpenAiResponses && SHARED.contains(&key.as_str()) {
             body.set(key, to_raw(value));
         } else {
             dropped.add(key.clone());
@@ -64,6 +64,9 @@ pub fn write(request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
     }
     edit::apply(body, to, dropped)
 }
+
+/// Fields of the Responses API that mean the same here.
+const SHARED: [&str; 4] = ["prompt_cache_key", "prompt_cache_retention", "safety_identifier", "verbosity"];
 
 /// What the vendor's quirks say it knows beyond OpenAI's format.
 struct Knowledge {

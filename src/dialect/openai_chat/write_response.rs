@@ -115,7 +115,14 @@ mod tests {
     use crate::chat::{FinishReason, Part, Usage};
 
     pub fn reply() -> Reply {
-        Reply { requested_model: "alias".into(), upstream_model: "m".into(), include_usage: true, prompt_estimate: 0, created: 7 }
+        Reply {
+            requested_model: "alias".into(),
+            upstream_model: "m".into(),
+            include_usage: true,
+            prompt_estimate: 0,
+            created: 7,
+            request: bytes::Bytes::new(),
+        }
     }
 
     fn response(kinds: Vec<PartKind>, finish: FinishReason) -> Response {

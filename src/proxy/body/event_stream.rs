@@ -1,4 +1,4 @@
-//! A stream of server-sent events on its way through the sidecar. Events leave whole and at once: what is held back is only
+//! A streamed answer on its way through the sidecar, in any framing. Events leave whole and at once: what is held back is only
 //! the beginning of an event whose end has not come. Relayed events keep their bytes (the same allocation in and out);
 //! translated ones are decoded and encoded on the way. All of it happens inside `poll_data`: no task, no channel, and the
 //! client's pace is the upstream's.
@@ -16,7 +16,7 @@ use super::Aborted;
 use super::source::{Item, Source};
 use crate::base::outcome::{AttemptClass, Outcome};
 use crate::chat::{ApiError, ErrorKind, Event, Fault, Usage};
-use crate::codec::sse::{self, Splitter};
+use crate::codec::{Framing, Splitter};
 use crate::dialect::{Decode, Dialect, Encode, Seen, Tap, Verdict};
 use crate::proxy::meter::Meter;
 
@@ -35,6 +35,8 @@ pub(in crate::proxy) enum Mode {
 
 pub struct EventStream {
     source: Source,
+    /// The upstream's; a relayed stream keeps it.
+    framing: Framing,
     splitter: Splitter,
     /// The beginning of an event.
     held: BytesMut,
@@ -61,10 +63,11 @@ enum State {
 }
 
 impl EventStream {
-    pub(in crate::proxy) fn new(source: Source, mode: Mode, client: &'static dyn Dialect, max_event: usize) -> Self {
+    pub(in crate::proxy) fn new(source: Source, framing: Framing, mode: Mode, client: &'static dyn Dialect, max_event: usize) -> Self {
         Self {
             source,
-            splitter: Splitter::default(),
+            framing,
+            splitter: framing.splitter(),
             held: BytesMut::new(),
             max_event,
             mode,
@@ -120,6 +123,11 @@ impl EventStream {
         }
     }
 
+    /// The media type of what the client gets.
+    pub(in crate::proxy) fn content_type(&self) -> &'static str {
+        self.client.framing().content_type()
+    }
+
     pub(in crate::proxy) fn usage(&self) -> Option<Usage> {
         self.seen.usage
     }
@@ -159,7 +167,10 @@ impl EventStream {
                     let step = match ready!(self.source.poll_next(cx)) {
                         Ok(Item::Data(data)) => self.take(data),
                         Ok(Item::Quiet) => {
-                            self.out.push_back(Bytes::from_static(self.client.heartbeat()));
+                            let heartbeat = self.client.heartbeat();
+                            if !heartbeat.is_empty() {
+                                self.out.push_back(Bytes::from_static(heartbeat));
+                            }
                             Ok(())
                         }
                         Ok(Item::End) => self.end(),
@@ -193,7 +204,7 @@ impl EventStream {
     fn take_events(&mut self, chunk: Bytes) -> Result<(), ApiError> {
         let mut run = 0; // where the bytes that pass as they are begin
         let mut at = 0;
-        while let Some(length) = self.splitter.event_end(chunk.get(at..).unwrap_or_default()) {
+        while let Some(length) = self.splitter.frame_end(chunk.get(at..).unwrap_or_default()) {
             let end = at + length;
             let whole = chunk.get(at..end).unwrap_or_default();
             let straddles = !self.held.is_empty();
@@ -227,9 +238,10 @@ impl EventStream {
                 }
                 Mode::Translate { decoder, encoder, events } => {
                     let raw = if straddles { &self.held[..] } else { whole };
-                    let decoded = match sse::read(raw) {
-                        Some(event) => decoder.frame(event.name, &event.data, events),
-                        None => Ok(()),
+                    let decoded = match self.framing.read(raw) {
+                        Ok(Some(frame)) => decoder.frame(frame.name, &frame.data, events),
+                        Ok(None) => Ok(()),
+                        Err(_) => Err(malformed_frame()),
                     };
                     self.held.clear();
                     run = end;
@@ -293,9 +305,12 @@ impl EventStream {
 
     /// The upstream's body ended cleanly: the answer is whole, or it was cut.
     fn end(&mut self) -> Result<(), ApiError> {
-        // A last event whose blank line is missing is still an event.
         if !self.held.is_empty() {
-            self.take(Bytes::from_static(b"\n\n"))?;
+            // A last event of which only the end is missing is still an event, where the framing can tell.
+            match self.framing.closing() {
+                b"" => return Err(truncated()),
+                closing => self.take(Bytes::from_static(closing))?,
+            }
         }
         if self.seen.done {
             return Ok(());
@@ -314,11 +329,7 @@ impl EventStream {
                 encoded.and(ended)?;
             }
         }
-        if self.seen.done {
-            Ok(())
-        } else {
-            Err(ApiError::upstream("upstream_stream_truncated", "the upstream's stream ended before it was complete"))
-        }
+        if self.seen.done { Ok(()) } else { Err(truncated()) }
     }
 
     fn check_done(&mut self) {
@@ -364,6 +375,15 @@ impl EventStream {
 
 fn shutting_down() -> ApiError {
     ApiError::new(503, ErrorKind::Overloaded, Fault::Sidecar, "server_shutting_down", "the sidecar is shutting down")
+}
+
+fn truncated() -> ApiError {
+    ApiError::upstream("upstream_stream_truncated", "the upstream's stream ended before it was complete")
+}
+
+/// The 502 for bytes that are no frame of the upstream's framing.
+pub(in crate::proxy) fn malformed_frame() -> ApiError {
+    ApiError::upstream("upstream_invalid_event", "the upstream's stream holds an event that is malformed")
 }
 
 fn event_too_large(limit: usize) -> ApiError {

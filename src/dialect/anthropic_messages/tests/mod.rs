@@ -11,5 +11,12 @@ use crate::dialect::{Quirks, Reply};
 static NO_QUIRKS: std::sync::LazyLock<Quirks> = std::sync::LazyLock::new(Quirks::default);
 
 fn reply() -> Reply {
-    Reply { requested_model: "fast".into(), upstream_model: "gpt-x".into(), include_usage: true, prompt_estimate: 42, created: 1 }
+    Reply {
+        requested_model: "fast".into(),
+        upstream_model: "gpt-x".into(),
+        include_usage: true,
+        prompt_estimate: 42,
+        created: 1,
+        request: bytes::Bytes::new(),
+    }
 }

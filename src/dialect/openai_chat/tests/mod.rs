@@ -16,7 +16,14 @@ use crate::dialect::quirks::RequestQuirks;
 use crate::dialect::{Dialect, Quirks, Reply, To, Written};
 
 fn reply() -> Reply {
-    Reply { requested_model: "fast".into(), upstream_model: "m".into(), include_usage: true, prompt_estimate: 0, created: 7 }
+    Reply {
+        requested_model: "fast".into(),
+        upstream_model: "m".into(),
+        include_usage: true,
+        prompt_estimate: 0,
+        created: 7,
+        request: bytes::Bytes::new(),
+    }
 }
 
 /// Quirks with this `request`.

@@ -1,4 +1,4 @@
-//! An estimate of a request's tokens, for vendors that cannot count them. It errs upwards: clients that plan by it compact
+//! An estimate of a request's tokens, for vendors that cannot count them. It serves every dialect. It errs upwards: clients that plan by it compact
 //! their conversation a little early instead of too late.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess};
@@ -15,7 +15,7 @@ const MEDIA_MIN_BYTES: usize = 256;
 const BASE_TOKENS: u64 = 3;
 
 /// About how many tokens a request's system prompt, messages and tools are. Never fails: a body that is no JSON counts by its length.
-pub fn count_tokens_estimate(body: &[u8]) -> u64 {
+pub fn estimate_tokens(body: &[u8]) -> u64 {
     let weight = match std::str::from_utf8(body).map(serde_json::from_str::<Top>) {
         Ok(Ok(Top(weight))) => weight,
         _ => body.len() as u64,
@@ -43,7 +43,10 @@ impl Shape for Top {
         #[serde(rename_all = "snake_case")]
         enum Key {
             System,
+            #[serde(alias = "contents", alias = "input")]
             Messages,
+            #[serde(alias = "systemInstruction", alias = "system_instruction")]
+            Instructions,
             Tools,
             #[serde(other)]
             Other,
@@ -110,18 +113,18 @@ mod tests {
     #[test]
     fn a_sentence_tools_and_an_image_are_of_the_right_size() {
         let text = br#"{"model":"m","messages":[{"role":"user","content":"How many tokens are in this sentence?"}]}"#;
-        let sentence = count_tokens_estimate(text);
+        let sentence = estimate_tokens(text);
         assert!((8..=25).contains(&sentence), "{sentence}");
-        let chinese = count_tokens_estimate("{\"messages\":[\"你好你好你好你好\"]}".as_bytes());
+        let chinese = estimate_tokens("{\"messages\":[\"你好你好你好你好\"]}".as_bytes());
         assert!((8..=14).contains(&chinese), "{chinese}");
         let image = format!(r#"{{"messages":[{{"source":{{"data":"{}"}}}}]}}"#, "iVBO".repeat(100_000));
-        assert!((1600..1700).contains(&count_tokens_estimate(image.as_bytes())));
+        assert!((1600..1700).contains(&estimate_tokens(image.as_bytes())));
         let tools = br#"{"messages":[],"tools":[{"name":"f","input_schema":{"type":"object","properties":{"city":{"type":"string"}}}}]}"#;
-        assert!(count_tokens_estimate(tools) > 12);
+        assert!(estimate_tokens(tools) > 12);
     }
 
     #[test]
     fn what_is_no_json_counts_by_its_length() {
-        assert_eq!(count_tokens_estimate(&[b'x'; 400]), 103);
+        assert_eq!(estimate_tokens(&[b'x'; 400]), 103);
     }
 }

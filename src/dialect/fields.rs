@@ -1,0 +1,64 @@
+//! A request's fields on their way into the hub: each is taken out where it is read, and what is left is the sender's own.
+
+use serde::de::DeserializeOwned;
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+use super::shape;
+use crate::base::raw::RawObject;
+use crate::chat::ApiError;
+
+/// The fields that are yet to be read; `at` is where they are, for errors.
+pub(super) struct Fields<'a> {
+    object: RawObject<'a>,
+    at: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    /// The fields of a request's body.
+    pub(super) fn of_body(body: &'a [u8]) -> Result<Self, ApiError> {
+        let object = RawObject::parse(body).map_err(|error| shape::json_error(body, &error))?;
+        Ok(Self { object, at: "" })
+    }
+
+    /// The fields of an object inside it.
+    pub(super) fn of(raw: &'a RawValue, at: &'static str) -> Result<Self, ApiError> {
+        let object = RawObject::parse(raw.get().as_bytes()).map_err(|_| wrong_type(at))?;
+        Ok(Self { object, at })
+    }
+
+    /// Takes a field out as it is, under the first of its spellings that is there; null is as good as none.
+    pub(super) fn raw(&mut self, names: &[&str]) -> Option<Box<RawValue>> {
+        let found = names.iter().find_map(|name| self.object.remove(name))?;
+        (found.get() != "null").then(|| found.into_owned())
+    }
+
+    /// Takes a field out and reads it.
+    pub(super) fn take<T: DeserializeOwned>(&mut self, names: &[&str]) -> Result<Option<T>, ApiError> {
+        match self.raw(names) {
+            Some(raw) => serde_json::from_str(raw.get()).map(Some).map_err(|_| self.wrong_type(names)),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn wrong_type(&self, names: &[&str]) -> ApiError {
+        let name = names.first().copied().unwrap_or_default();
+        if self.at.is_empty() { wrong_type(name) } else { wrong_type(&format!("{}.{name}", self.at)) }
+    }
+
+    /// What was not taken.
+    pub(super) fn rest(&self) -> Result<Map<String, Value>, ApiError> {
+        let read = |(key, value): (&str, &RawValue)| Ok((key.to_owned(), serde_json::from_str(value.get()).map_err(|_| wrong_type(key))?));
+        self.object.iter().map(read).collect()
+    }
+}
+
+/// The 400 for a value of the wrong type, which is not quoted.
+pub(super) fn wrong_type(param: &str) -> ApiError {
+    ApiError::invalid("invalid_type", param, format!("`{param}` is not of the type it has to be"))
+}
+
+/// The 400 for a field that has to be there.
+pub(super) fn missing(param: &str) -> ApiError {
+    ApiError::invalid("missing_required_parameter", param, format!("the field `{param}` is required"))
+}

@@ -1,0 +1,61 @@
+use proptest::prelude::*;
+
+use super::reply;
+use super::stream::{decode, encode};
+use crate::chat::{Choice, Collector, FinishReason, Part, PartKind, Response, Usage, unfold};
+use crate::dialect::Dialect;
+use crate::dialect::ollama::Ollama;
+
+/// An answer in this format's order: thinking, text, calls, which lose their ids.
+fn answer() -> impl Strategy<Value = Response> {
+    let calls = prop::collection::vec("\\PC{0,8}", 0..4);
+    ("\\PC{0,12}", "\\PC{0,12}", calls, 0_u64..9, 0_u64..9).prop_map(|(thought, text, calls, prompt, completion)| {
+        let mut kinds = Vec::new();
+        if !thought.is_empty() {
+            kinds.push(PartKind::Thinking { text: thought, signature: None });
+        }
+        if !text.is_empty() {
+            kinds.push(PartKind::Text(text));
+        }
+        let finish = if calls.is_empty() { FinishReason::Stop } else { FinishReason::ToolCalls };
+        kinds.extend(calls.into_iter().map(|value| PartKind::ToolCall {
+            id: String::new(),
+            name: "f".into(),
+            arguments: serde_json::json!({ "a": value }).to_string(),
+            custom: false,
+        }));
+        let choices = vec![Choice { parts: kinds.into_iter().map(Part::from).collect(), finish, ..Choice::default() }];
+        let usage = Some(Usage { prompt, completion, ..Usage::default() });
+        Response { model: Some("m".into()), created: Some(7), choices, usage, ..Response::default() }
+    })
+}
+
+fn without_ids(mut response: Response) -> Response {
+    for part in response.choices.iter_mut().flat_map(|choice| &mut choice.parts) {
+        if let PartKind::ToolCall { id, .. } = &mut part.kind {
+            id.clear();
+        }
+    }
+    response
+}
+
+proptest! {
+    /// An answer that is written and read again, in packets of any size, is the same answer.
+    #[test]
+    fn any_streamed_answer_survives_the_wire(response in answer(), packet in 1_usize..64) {
+        let mut events = Vec::new();
+        unfold(response.clone(), &mut events);
+        let stream = encode(events);
+        let (decoded, end) = decode(&stream.chunks(packet).collect::<Vec<_>>());
+        prop_assert_eq!(end, Ok(()));
+        let mut collector = Collector::default();
+        decoded.into_iter().for_each(|event| collector.push(event).unwrap());
+        prop_assert_eq!(without_ids(collector.finish().unwrap()), response);
+    }
+
+    #[test]
+    fn any_whole_answer_survives_the_wire(response in answer()) {
+        let bytes = Ollama.write_response(response.clone(), &reply());
+        prop_assert_eq!(without_ids(Ollama.read_response(&bytes).unwrap()), response);
+    }
+}

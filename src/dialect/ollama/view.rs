@@ -1,0 +1,35 @@
+//! The outer shape of a request. Answers stream unless the client says otherwise.
+
+use serde_json::value::RawValue;
+
+use crate::chat::ApiError;
+use crate::dialect::fields::{self, Fields};
+use crate::dialect::{View, shape};
+
+/// The longest model name, in bytes.
+const MODEL_MAX: usize = 512;
+
+/// Checks a request's outer shape and finds what routing needs.
+pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
+    let text = shape::utf8(body)?;
+    serde_json::from_str::<shape::Checked>(text).map_err(|error| shape::json_error(body, &error))?;
+    if text.trim_start().as_bytes().first() != Some(&b'{') {
+        return Err(ApiError::invalid("invalid_type", "", "the request body has to be a JSON object"));
+    }
+    let mut fields = Fields::of_body(body)?;
+    let model: String = fields.take(&["model"])?.ok_or_else(|| fields::missing("model"))?;
+    if model.is_empty() || model.len() > MODEL_MAX || model.chars().any(char::is_control) {
+        return Err(ApiError::invalid("invalid_value", "model", "`model` is empty, too long or holds control characters"));
+    }
+    let stream = fields.take::<bool>(&["stream"])?.unwrap_or(true);
+    let list = fields.raw(&["messages"]).ok_or_else(|| fields::missing("messages"))?;
+    let messages: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|_| fields::wrong_type("messages"))?;
+    if let Some(at) = messages.iter().position(|message| !message.get().starts_with('{')) {
+        return Err(fields::wrong_type(&format!("messages[{at}]")));
+    }
+    let max_tokens = match fields.raw(&["options"]) {
+        None => None,
+        Some(options) => Fields::of(&options, "options")?.take::<i64>(&["num_predict"])?.and_then(|limit| u64::try_from(limit).ok()),
+    };
+    Ok(View { model, stream, include_usage: true, max_tokens })
+}

@@ -1,0 +1,236 @@
+//! Every client's dialect before every vendor's: the whole binary between hand-written requests and the simulator, which
+//! takes nothing but its key in its own header.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+
+mod support;
+
+use std::net::SocketAddr;
+
+use llm_sidecar::simulate::{Options, serve};
+use serde_json::{Value, json};
+use support::client::{Answer, Client, End};
+use support::sidecar::Sidecar;
+
+const KEY: &str = "vendor-key-0123456789";
+
+async fn start() -> Sidecar {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at: SocketAddr = listener.local_addr().unwrap();
+    tokio::spawn(serve(listener, Options { require_key: Some(KEY.to_owned()), ..Options::default() }));
+    let provider = |(kind, path): (&str, &str)| format!("  {kind}: {{type: {kind}, base_url: \"http://{at}{path}\", api_key: {KEY}}}\n");
+    let providers: String = VENDORS.map(provider).concat();
+    Sidecar::start(&format!("providers:\n{providers}")).await
+}
+
+/// The vendors' types, and the path of the base URL that their own SDKs take.
+const VENDORS: [(&str, &str); 5] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", ""), ("ollama", "")];
+
+/// A client of one dialect.
+struct Dialect {
+    name: &'static str,
+    path: fn(&str, bool) -> String,
+    /// A request to this model that says this and has a tool of this name.
+    body: fn(&str, bool, &str, &str) -> Value,
+    /// The text of a whole answer, or of one event of a stream.
+    text: fn(&Value) -> String,
+    /// The names of the tools that are called.
+    calls: fn(&Value) -> Vec<String>,
+    /// Whether an event is the last one of a whole stream.
+    is_last: fn(&str) -> bool,
+}
+
+fn strings<'a>(values: impl IntoIterator<Item = &'a Value>) -> Vec<String> {
+    values.into_iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+fn list(value: &Value) -> &[Value] {
+    value.as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+fn schema() -> Value {
+    json!({"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]})
+}
+
+const OPENAI: Dialect = Dialect {
+    name: "openai_chat",
+    path: |_, _| "/v1/chat/completions".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream, "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": said}],
+            "tools": [{"type": "function", "function": {"name": tool, "parameters": schema()}}]})
+    },
+    text: |value| strings([&value["choices"][0]["message"]["content"], &value["choices"][0]["delta"]["content"]]).concat(),
+    calls: |value| {
+        let choice = &value["choices"][0];
+        let calls = list(&choice["message"]["tool_calls"]).iter().chain(list(&choice["delta"]["tool_calls"]));
+        strings(calls.map(|call| &call["function"]["name"]))
+    },
+    is_last: |event| event == "[DONE]",
+};
+
+const ANTHROPIC: Dialect = Dialect {
+    name: "anthropic_messages",
+    path: |_, _| "/v1/messages".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream, "max_tokens": 200, "system": "be brief", "messages": [{"role": "user", "content": said}],
+            "tools": [{"name": tool, "input_schema": schema()}]})
+    },
+    text: |value| strings(list(&value["content"]).iter().map(|block| &block["text"]).chain([&value["delta"]["text"]])).concat(),
+    calls: |value| {
+        let blocks = list(&value["content"]).iter().chain([&value["content_block"]]);
+        strings(blocks.filter(|block| block["type"] == "tool_use").map(|block| &block["name"]))
+    },
+    is_last: |event| event == r#"{"type":"message_stop"}"#,
+};
+
+const GEMINI: Dialect = Dialect {
+    name: "gemini",
+    path: |model, stream| {
+        let verb = if stream { "streamGenerateContent?alt=sse" } else { "generateContent" };
+        format!("/v1beta/models/{model}:{verb}")
+    },
+    body: |_, _, said, tool| {
+        json!({"contents": [{"role": "user", "parts": [{"text": said}]}], "systemInstruction": {"parts": [{"text": "be brief"}]},
+            "tools": [{"functionDeclarations": [{"name": tool, "parametersJsonSchema": schema()}]}]})
+    },
+    text: |value| strings(list(&value["candidates"][0]["content"]["parts"]).iter().map(|part| &part["text"])).concat(),
+    calls: |value| strings(list(&value["candidates"][0]["content"]["parts"]).iter().map(|part| &part["functionCall"]["name"])),
+    is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["candidates"][0]["finishReason"] == "STOP"),
+};
+
+const RESPONSES: Dialect = Dialect {
+    name: "openai_responses",
+    path: |_, _| "/v1/responses".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream, "instructions": "be brief", "input": said,
+            "tools": [{"type": "function", "name": tool, "parameters": schema(), "strict": false}]})
+    },
+    text: |value| {
+        let whole = list(&value["output"]).iter().flat_map(|item| list(&item["content"])).map(|part| &part["text"]);
+        let delta = (value["type"] == "response.output_text.delta").then_some(&value["delta"]);
+        strings(whole.chain(delta)).concat()
+    },
+    calls: |value| {
+        let added = (value["type"] == "response.output_item.added").then_some(&value["item"]);
+        let calls = list(&value["output"]).iter().chain(added).filter(|item| item["type"] == "function_call");
+        strings(calls.map(|item| &item["name"]))
+    },
+    is_last: |event| event.contains("response.completed"),
+};
+
+const OLLAMA: Dialect = Dialect {
+    name: "ollama",
+    path: |_, _| "/api/chat".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream, "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": said}],
+            "tools": [{"type": "function", "function": {"name": tool, "parameters": schema()}}]})
+    },
+    text: |value| strings([&value["message"]["content"]]).concat(),
+    calls: |value| strings(list(&value["message"]["tool_calls"]).iter().map(|call| &call["function"]["name"])),
+    is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["done"] == true),
+};
+
+const CLIENTS: [Dialect; 5] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA];
+
+impl Dialect {
+    async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
+        sidecar.post(&(self.path)(model, stream), &(self.body)(model, stream, said, "get_weather")).await
+    }
+}
+
+/// The JSON texts of a whole answer's or a stream's parts.
+fn told(answer: &Answer, stream: bool) -> Vec<String> {
+    if !stream {
+        return vec![answer.text()];
+    }
+    let text = answer.text();
+    let data = |line: &str| line.strip_prefix("data:").or_else(|| line.starts_with('{').then_some(line)).map(|data| data.trim().to_owned());
+    text.lines().filter_map(data).collect()
+}
+
+#[tokio::test]
+async fn every_client_reaches_every_vendor() {
+    let sidecar = start().await;
+    for client in CLIENTS {
+        for (vendor, _) in VENDORS {
+            for stream in [false, true] {
+                let about = format!("{} before {vendor}, streamed: {stream}", client.name);
+                let model = format!("{vendor}/m");
+                let answer = client.ask(&sidecar, &model, stream, "Grüße 😀").await;
+                assert_eq!((answer.status(), answer.end), (200, End::Clean), "{about}: {}", answer.text());
+                let events = told(&answer, stream);
+                let values: Vec<Value> = events.iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+                assert_eq!(values.iter().map(client.text).collect::<String>(), "You said: Grüße 😀", "{about}: {}", answer.text());
+                assert!(!stream || (client.is_last)(events.last().unwrap()), "{about}: {}", answer.text());
+
+                let answer = client.ask(&sidecar, &model, stream, "please get_weather").await;
+                let values: Vec<Value> = told(&answer, stream).iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+                assert_eq!(values.iter().flat_map(client.calls).collect::<Vec<_>>(), ["get_weather"], "{about}: {}", answer.text());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_client_is_told_of_errors_in_its_own_words() {
+    let sidecar = start().await;
+    for client in CLIENTS {
+        for (vendor, _) in VENDORS {
+            let answer = client.ask(&sidecar, &format!("{vendor}/m"), false, "[sim status=400]").await;
+            assert_eq!(answer.status(), 400, "{} before {vendor}: {}", client.name, answer.text());
+            let error = answer.json()["error"].clone();
+            let message = if error.is_string() { &error } else { &error["message"] };
+            assert_eq!(message, "simulated error", "{} before {vendor}: {}", client.name, answer.text());
+            // A stream that ends without its end is told, and ends uncleanly.
+            let answer = client.ask(&sidecar, &format!("{vendor}/m"), true, "a b c d e [sim fault=cut]").await;
+            assert!(answer.status() == 502 || answer.end == End::Cut, "{} before {vendor}: {}", client.name, answer.text());
+            assert!(answer.text().contains("error"), "{} before {vendor}: {}", client.name, answer.text());
+            assert!(!told(&answer, true).iter().any(|event| (client.is_last)(event)), "{} before {vendor}: {}", client.name, answer.text());
+        }
+    }
+}
+
+/// What needs a vendor that keeps answers goes to one that has the API, and is refused where it would be translated.
+#[tokio::test]
+async fn responses_are_relayed_where_the_vendor_has_them() {
+    let sidecar = start().await;
+    let ask = |model: &str| json!({"model": model, "input": "hi", "previous_response_id": "resp_1"});
+    let refused = sidecar.post("/v1/responses", &ask("anthropic/m")).await;
+    refused.assert_error(400, "invalid_request_error", "unsupported_parameter");
+    assert_eq!(refused.json()["error"]["param"], "previous_response_id");
+    // The simulator keeps no answers either, but it is the one that says so.
+    let relayed = sidecar.post("/v1/responses", &ask("openai/m")).await;
+    assert_eq!((relayed.status(), relayed.head.header("x-llm-provider")), (400, Some("openai")));
+}
+
+#[tokio::test]
+async fn tokens_are_counted_by_the_vendor_or_estimated() {
+    let sidecar = start().await;
+    let gemini = json!({"contents": [{"parts": [{"text": "How many tokens are in this sentence?"}]}]});
+    let anthropic = json!({"messages": [{"role": "user", "content": "How many tokens are in this sentence?"}]});
+    for (vendor, _) in VENDORS {
+        let answer = sidecar.post(&format!("/v1beta/models/{vendor}/m:countTokens"), &gemini).await;
+        assert!((5..30).contains(&answer.json()["totalTokens"].as_u64().unwrap()), "{vendor}: {}", answer.text());
+        assert_eq!(answer.head.header("x-llm-estimated").is_none(), vendor == "gemini", "{vendor}");
+        let body = json!({"model": format!("{vendor}/m"), "messages": anthropic["messages"]});
+        let answer = sidecar.post("/v1/messages/count_tokens", &body).await;
+        assert!((5..30).contains(&answer.json()["input_tokens"].as_u64().unwrap()), "{vendor}: {}", answer.text());
+        assert_eq!(answer.head.header("x-llm-estimated").is_none(), vendor == "anthropic", "{vendor}");
+    }
+}
+
+#[tokio::test]
+async fn models_are_listed_in_the_clients_shape() {
+    let sidecar = start().await;
+    let list = Client::connect(sidecar.data).await.get("/v1beta/models").await.json();
+    let names = strings(list["models"].as_array().unwrap().iter().map(|model| &model["name"]));
+    for name in ["models/openai/gpt-4o", "models/anthropic/claude-sonnet-4-5", "models/gemini/gemini-2.5-flash"] {
+        assert!(names.contains(&name.to_owned()), "{name}: {names:?}");
+    }
+    let tags = Client::connect(sidecar.data).await.get("/api/tags").await.json();
+    assert!(strings(list["models"].as_array().unwrap().iter().map(|model| &model["name"])).contains(&"models/ollama/qwen3:8b".to_owned()));
+    assert!(strings(tags["models"].as_array().unwrap().iter().map(|model| &model["model"])).contains(&"ollama/qwen3:8b".to_owned()));
+    let one = Client::connect(sidecar.data).await.get("/v1beta/models/gemini/gemini-2.5-flash").await.json();
+    assert_eq!(one["name"], "models/gemini/gemini-2.5-flash");
+    let unknown = Client::connect(sidecar.data).await.get("/v1beta/nothing").await;
+    assert_eq!((unknown.status(), &unknown.json()["error"]["status"]), (404, &json!("NOT_FOUND")));
+}
