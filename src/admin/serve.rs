@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::api;
+use super::spare::Spare;
 use crate::proxy::Drain;
 use crate::runtime::{ReloadStatus, Runtime};
 
@@ -39,15 +40,20 @@ impl Admin {
 /// Accepts and serves for ever.
 pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut spare = Spare::default();
+    spare.refill();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
+            Err(_) if spare.give_up() => continue,
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
+                spare.refill();
                 continue;
             }
         };
+        spare.refill();
         let admin = Arc::clone(&admin);
         tokio::spawn(async move {
             let service = service_fn(move |request| {
