@@ -227,9 +227,14 @@ impl Client {
     }
 
     pub async fn answer(&mut self) -> Answer {
-        let head = self.head().await;
+        self.try_answer().await.expect("the connection ended without an answer")
+    }
+
+    /// The next answer; `None` when the connection ends without one.
+    pub async fn try_answer(&mut self) -> Option<Answer> {
+        let head = self.try_head().await?;
         let (body, end) = self.rest().await;
-        Answer { head, body, end }
+        Some(Answer { head, body, end })
     }
 
     /// Waits until the peer closes, and tells what it sent until then.
@@ -270,7 +275,7 @@ impl Client {
         match within("the peer to answer or close", self.stream.read_buf(&mut self.held)).await {
             Ok(0) => Err(End::Cut),
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(End::Reset),
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Err(End::Reset),
             Err(error) => panic!("{error}"),
         }
     }
