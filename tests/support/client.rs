@@ -63,7 +63,8 @@ impl Answer {
 
     /// The `data:` lines of an event stream, in order.
     pub fn events(&self) -> Vec<String> {
-        self.text().lines().filter_map(|line| line.strip_prefix("data:")).map(|data| data.trim_start().to_owned()).collect()
+        let text = self.text().replace('\r', "\n");
+        text.lines().filter_map(|line| line.strip_prefix("data:")).map(|data| data.trim_start().to_owned()).collect()
     }
 
     /// Demands an error in OpenAI's shape: all four keys, the request's id, this status, type and code.

@@ -286,11 +286,14 @@ pub fn sum(text: &str, sample: &str) -> f64 {
     lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
 }
 
+/// In a provider: it is never left alone, however often it fails.
+pub const NO_BREAKER: &str = "breaker: {consecutive_failures: 1000000, min_requests: 1000000}";
+
 /// A configuration with one provider named `vendor` of this type, and no retries. `more` is further YAML at the top level.
 pub fn provider(kind: &str, upstream: &Upstream, more: &str) -> String {
     let path = if kind == "anthropic" { "" } else { "/v1" };
     format!(
-        "providers:\n  vendor:\n    type: {kind}\n    base_url: http://{}{path}\n    api_key: sk-canary-0123456789\n    models: [m]\n    \
+        "providers:\n  vendor:\n    type: {kind}\n    base_url: http://{}{path}\n    api_key: sk-canary-0123456789\n    models: [m]\n    {NO_BREAKER}\n    \
          retry: {{attempts: 1}}\n    timeout: {{connect: 2s, first_token: 5s, idle: 5s, total: 20s}}\n{more}\n",
         upstream.address
     )
