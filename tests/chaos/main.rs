@@ -10,10 +10,14 @@
 mod support;
 
 mod ask;
+mod cancel;
+mod deadlines;
 mod failover;
 mod figures;
 mod pieces;
 mod plan;
+mod slow_readers;
+mod stale;
 mod truncation;
 mod turn;
 mod volume;

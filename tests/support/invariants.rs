@@ -86,7 +86,7 @@ fn attempts_are_counted(metrics: &str, upstreams: &[&dyn Witness]) {
     for upstream in upstreams {
         let record = upstream.watch();
         let record = record.borrow();
-        seen += record.requests.len() - record.refused;
+        seen += record.requests.len() - record.refused.len();
         hung_up += record.hung_up;
     }
     let missed = class("client_cancel") + hung_up;
@@ -169,8 +169,14 @@ fn bytes_are_true(told: &Told) {
 fn nothing_is_asked_after_commit(upstreams: &[&dyn Witness], told: &[Told]) {
     let mut seen: HashMap<String, usize> = HashMap::new();
     for upstream in upstreams {
-        for user in upstream.watch().borrow().requests.iter().filter_map(super::upstream::Seen::user) {
+        let record = upstream.watch();
+        let record = record.borrow();
+        for user in record.requests.iter().filter_map(super::upstream::Seen::user) {
             *seen.entry(user).or_default() += 1;
+        }
+        // Who refuses a request by HTTP/2's means has done nothing for it, and it may be sent again within the same attempt.
+        for user in &record.refused {
+            *seen.entry(user.clone()).or_default() -= 1;
         }
     }
     let known: HashSet<&str> = told.iter().map(|told| told.id.as_str()).collect();

@@ -64,6 +64,15 @@ impl Connection {
                 self.hung_up();
                 Err(Over)
             }
+            Op::CloseIdle(time, how) => {
+                match tokio::time::timeout(time, self.fill(stream)).await {
+                    Ok(filled) => return filled,
+                    Err(_) if how == How::Rst => stream.arm_reset(),
+                    Err(_) => {}
+                }
+                self.hung_up();
+                Err(Over)
+            }
             Op::HalfClose => {
                 let _ = stream.shutdown().await;
                 self.unless_closed(stream, std::future::pending()).await

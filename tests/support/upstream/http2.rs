@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, WriteHalf};
@@ -49,13 +50,16 @@ const PREFACE: usize = 24;
 const WINDOW: usize = 65_535;
 /// The largest frame a peer has to take.
 const MAX_FRAME: usize = 16_384;
+/// Requests that the sidecar has on one connection at most.
+const MAX_STREAMS: usize = 100;
 
-/// The last stream that a GOAWAY says has been looked at.
-#[derive(Clone, Copy, Debug)]
+/// The last stream that a GOAWAY says has been looked at. What it says is true: no stream beyond is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Last {
-    /// That of the request.
+    /// The request's, or a later one that is being answered.
     This,
-    /// The one before it: the request is refused.
+    /// The one before it: the request is refused. Only as a script's beginning; where a later request is being answered already,
+    /// it becomes a RST_STREAM with REFUSED_STREAM.
     Before,
 }
 
@@ -109,6 +113,12 @@ impl Http2Script {
     /// RST_STREAM.
     pub fn reset(self, code: u32) -> Self {
         self.then(Op::Reset(code))
+    }
+
+    /// What another script does.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
     }
 
     pub fn go_away(self, last: Last, code: u32) -> Self {
@@ -246,6 +256,10 @@ struct Connection {
     /// What the peer lets through on the whole connection.
     window: Arc<Semaphore>,
     hang_up: Arc<tokio::sync::Notify>,
+    /// The last stream that is being answered.
+    answered: Arc<AtomicU32>,
+    /// The last that will be.
+    last: Arc<AtomicU32>,
 }
 
 /// A request that is coming in, or being answered.
@@ -265,6 +279,8 @@ impl Connection {
             write: Arc::new(tokio::sync::Mutex::new(write)),
             window: Arc::new(Semaphore::new(WINDOW)),
             hang_up: Arc::default(),
+            answered: Arc::default(),
+            last: Arc::new(AtomicU32::new(u32::MAX)),
         };
         let mut preface = [0; PREFACE];
         if let Err(error) = read.read_exact(&mut preface).await {
@@ -290,6 +306,10 @@ impl Connection {
         }
     }
 
+    fn refused(&self, user: &str) {
+        self.shared.record.send_modify(|record| record.refused.push(user.to_owned()));
+    }
+
     async fn data(&self, stream: u32, window: &Semaphore, bytes: &[u8]) {
         for piece in bytes.chunks(MAX_FRAME) {
             let size = u32::try_from(piece.len()).unwrap();
@@ -300,7 +320,7 @@ impl Connection {
         }
     }
 
-    async fn execute(self, stream: u32, window: Arc<Semaphore>, script: Http2Script) {
+    async fn execute(self, stream: u32, user: String, window: Arc<Semaphore>, script: Http2Script) {
         for op in script.0 {
             match op {
                 Op::Head(status, headers) => self.send(kind::HEADERS, END_HEADERS, stream, &header_block(status, &headers)).await,
@@ -311,25 +331,22 @@ impl Connection {
                 Op::End => self.send(kind::DATA, END_STREAM, stream, &[]).await,
                 Op::Reset(code) => {
                     if code == code::REFUSED_STREAM {
-                        self.shared.record.send_modify(|record| record.refused += 1);
+                        self.refused(&user);
                     }
                     self.send(kind::RST_STREAM, 0, stream, &code.to_be_bytes()).await;
                 }
                 Op::GoAway(last, code) => {
-                    let last = match last {
-                        Last::This => stream,
-                        Last::Before => {
-                            self.shared.record.send_modify(|record| record.refused += 1);
-                            stream.saturating_sub(2)
-                        }
-                    };
+                    if last == Last::This {
+                        self.last.fetch_min(self.answered.load(Ordering::Relaxed), Ordering::Relaxed);
+                    }
+                    let last = self.last.load(Ordering::Relaxed);
                     self.send(kind::GOAWAY, 0, 0, &[last.to_be_bytes(), code.to_be_bytes()].concat()).await;
                 }
                 Op::Pause(time) => tokio::time::sleep(time).await,
                 Op::Gate(gate) => gate.pass().await,
                 Op::Never => std::future::pending().await,
                 Op::Fin => {
-                    self.shared.record.send_modify(|record| record.hung_up += 1);
+                    self.shared.record.send_modify(|record| record.hung_up += MAX_STREAMS);
                     self.hang_up.notify_one();
                 }
             }
@@ -420,9 +437,24 @@ impl Streams {
         let connection = self.connection.clone();
         let body = std::mem::take(&mut request.body);
         let seen = Seen { connection: connection.number, method: String::new(), path: String::new(), headers: Vec::new(), body };
-        let script = connection.shared.scripts.next(&seen);
+        let user = seen.user().unwrap_or_default();
+        if stream > connection.last.load(Ordering::Relaxed) {
+            connection.refused(&user);
+            connection.shared.record.send_modify(|record| record.requests.push(seen));
+            return;
+        }
+        let mut script = connection.shared.scripts.next(&seen);
         connection.shared.record.send_modify(|record| record.requests.push(seen));
-        request.task = Some(self.tasks.spawn(connection.execute(stream, Arc::clone(&request.window), script)));
+        let refuses = matches!(script.0.first(), Some(Op::GoAway(Last::Before, _)));
+        if !refuses {
+            connection.answered.fetch_max(stream, Ordering::Relaxed);
+        } else if connection.answered.load(Ordering::Relaxed) > stream {
+            script = Http2Script::default().reset(code::REFUSED_STREAM);
+        } else {
+            connection.refused(&user);
+            connection.last.store(stream.saturating_sub(2), Ordering::Relaxed);
+        }
+        request.task = Some(self.tasks.spawn(connection.execute(stream, user, Arc::clone(&request.window), script)));
     }
 }
 

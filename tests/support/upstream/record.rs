@@ -59,7 +59,8 @@ pub struct Record {
     /// Bytes the sockets took.
     pub written: usize,
     /// Requests that were refused in a way that says that nothing was done for them (HTTP/2's REFUSED_STREAM and GOAWAY).
-    pub refused: usize,
-    /// Connections that a script closed: a request may have been on its way on each.
+    /// Each by what it has as `user`.
+    pub refused: Vec<String>,
+    /// Requests that may have been on their way on connections that a script closed.
     pub hung_up: usize,
 }

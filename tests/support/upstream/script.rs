@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::record::How;
+
 /// Holds a script at one point until the test opens it: each opening lets one script pass once.
 #[derive(Clone, Debug)]
 pub struct Gate(pub(super) Arc<Semaphore>);
@@ -44,6 +46,8 @@ pub(super) enum Op {
     /// Silence until the peer goes away.
     Never,
     Fin,
+    /// Ends the connection, with a FIN or a RST, if no request comes for so long.
+    CloseIdle(Duration, How),
     /// No more bytes, but the connection stays open for reading.
     HalfClose,
     Rst,
@@ -149,6 +153,11 @@ impl Script {
 
     pub fn fin(self) -> Self {
         self.then(Op::Fin)
+    }
+
+    /// Closes the connection if no request comes for so long.
+    pub fn close_idle(self, time: Duration, how: How) -> Self {
+        self.then(Op::CloseIdle(time, how))
     }
 
     pub fn half_close(self) -> Self {
