@@ -40,7 +40,7 @@ impl Admin {
 /// Accepts and serves for ever.
 pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let mut spare = Spare::default();
+    let spare = Arc::new(Spare::default());
     spare.refill();
     loop {
         let stream = match listener.accept().await {
@@ -49,12 +49,10 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
-                spare.refill();
                 continue;
             }
         };
-        spare.refill();
-        let admin = Arc::clone(&admin);
+        let (admin, spare) = (Arc::clone(&admin), Arc::clone(&spare));
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let admin = Arc::clone(&admin);
@@ -65,6 +63,7 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
                 .header_read_timeout(HEAD_LIMIT)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
+            spare.refill();
             if let Err(error) = served {
                 tracing::debug!(%error, "an admin connection ended");
             }

@@ -405,7 +405,7 @@ pub struct Server {
     pub max_memory: Option<Size>,
     /// The time a client has to send its request's head. Default: 10s.
     pub header_timeout: Option<Time>,
-    /// The longest silence while a client sends its body. Default: 30s.
+    /// The longest silence while a client sends its body, which beside that has to come with 500 bytes a second on average. Default: 30s.
     pub body_timeout: Option<Time>,
     /// The longest time a client may read nothing of its answer. Default: 60s.
     pub write_timeout: Option<Time>,

@@ -47,10 +47,10 @@ pub(super) async fn serve(
     // Every piece of an answer leaves at once.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return match tokio::time::timeout(server.keep_alive.max(server.header_timeout), preface::is_http2(&stream)).await {
-            Ok(Ok(true)) => Box::pin(serve_http2(stream, worker, overload, phase)).await,
-            Ok(Ok(false)) => serve_http1(stream, worker, overload, &server, phase).await,
-            Ok(Err(_)) | Err(_) => {}
+        return match preface::is_http2(&stream, server.keep_alive.max(server.header_timeout), server.header_timeout).await {
+            Ok(true) => Box::pin(serve_http2(stream, worker, overload, phase)).await,
+            Ok(false) => serve_http1(stream, worker, overload, &server, phase).await,
+            Err(_) => {}
         };
     };
     // In a box: the many plain connections shall not be as large as these.

@@ -234,11 +234,10 @@ async fn accept(listener: TcpListener, tls: tokio_rustls::TlsAcceptor, shared: A
         let (tls, shared) = (tls.clone(), Arc::clone(&shared));
         connections.spawn(async move {
             let open = Open::new(&shared.record);
-            if let Ok(stream) = tls.accept(stream).await {
-                if let Some(how) = Connection::serve(stream, open.number, Arc::clone(&shared)).await {
-                    let closed = Closed { connection: open.number, how, at: Instant::now() };
-                    shared.record.send_modify(|record| record.closed.push(closed));
-                }
+            let Ok(stream) = tls.accept(stream).await else { return };
+            if let Some(how) = Connection::serve(stream, open.number, Arc::clone(&shared)).await {
+                let closed = Closed { connection: open.number, how, at: Instant::now() };
+                shared.record.send_modify(|record| record.closed.push(closed));
             }
         });
         while connections.try_join_next().is_some() {}

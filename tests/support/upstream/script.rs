@@ -139,6 +139,12 @@ impl Script {
         self.then(Op::Endless(chunk(bytes.as_ref())))
     }
 
+    /// What another script does.
+    pub fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
+        self
+    }
+
     pub fn pause(self, time: Duration) -> Self {
         self.then(Op::Pause(time))
     }
