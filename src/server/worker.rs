@@ -73,9 +73,10 @@ async fn accept(
     let metrics = Arc::clone(&worker.runtime.metrics);
     let mut connections = JoinSet::new();
     let phases = phase.clone();
+    let mut waiting = None;
     loop {
         tokio::select! {
-            (stream, place) = next(&listener, &worker, &capacity) => {
+            (stream, place) = next(&listener, &mut waiting, &worker, &capacity) => {
                 let server = worker.runtime.snapshot().config.server;
                 let open = metrics.connections.clone();
                 open.inc();
@@ -93,12 +94,23 @@ async fn accept(
     while connections.join_next().await.is_some() {}
 }
 
-/// The next connection, when there is a place for it. One that finds none is held until a place is free, and those behind it wait
-/// in the listener's queue, where they need no descriptor.
-async fn next(listener: &tokio::net::TcpListener, worker: &Worker, capacity: &Capacity) -> (TcpStream, Place) {
+/// The next connection, when there is a place for it. One that finds none is held in `waiting` until a place is free, also when
+/// this future is dropped meanwhile; those behind it wait in the listener's queue, where they need no descriptor.
+async fn next(
+    listener: &tokio::net::TcpListener,
+    waiting: &mut Option<TcpStream>,
+    worker: &Worker,
+    capacity: &Capacity,
+) -> (TcpStream, Place) {
     let metrics = &worker.runtime.metrics;
     let most = || capacity.max_connections(&worker.runtime.snapshot().config.server);
     loop {
+        if waiting.is_some() {
+            let place = capacity.places.take(most).await;
+            if let Some(stream) = waiting.take() {
+                return (stream, place);
+            }
+        }
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
             Err(error) => {
@@ -113,7 +125,7 @@ async fn next(listener: &tokio::net::TcpListener, worker: &Worker, capacity: &Ca
         }
         metrics.accept_errors.inc();
         tracing::warn!(most = most(), "there are as many connections as there may be (server.max_connections); new ones wait");
-        return (stream, capacity.places.take(most).await);
+        *waiting = Some(stream);
     }
 }
 

@@ -91,7 +91,7 @@ async fn r19_every_connection_can_have_one_to_a_vendor() {
     }
     assert_eq!(upstream.record().open, PLACES);
     assert_eq!(Client::connect(sidecar.admin).await.get("/healthz").await.status(), 200);
-    assert_eq!(sidecar.metric("llm_accept_errors_total").await, 0.0);
+    sidecar.wait_metric("llm_accept_errors_total", 0.0).await;
     drop(clients);
     invariants::check(&sidecar, &[&upstream], &told).await;
 }
@@ -113,6 +113,28 @@ async fn r19_without_descriptors_the_admin_listener_still_answers() {
     assert!(sidecar.metric("llm_accept_errors_total").await > 0.0);
     let told = relief("R19 without descriptors", &sidecar, crowd).await;
     invariants::check(&sidecar, &[&upstream], &[told]).await;
+}
+
+#[tokio::test]
+async fn r19_who_waits_for_a_place_gets_it() {
+    let _turn = turn::shared().await;
+    let (upstream, sidecar) = start(256, "max_connections: 2").await;
+    let mut told = Vec::new();
+    let mut held = std::collections::VecDeque::from([sidecar.connect().await, sidecar.connect().await]);
+    sidecar.wait_metric("llm_connections", 2.0).await;
+    for round in 0..volume(500) {
+        let ask = Ask::new(format!("{round}"), false).says("hello");
+        let mut client = sidecar.connect().await;
+        ask.send(&mut client).await;
+        sidecar.wait_metric("llm_accept_errors_total", (round + 1) as f64).await;
+        held.pop_front();
+        let answer = client.try_answer().await;
+        assert!(answer.is_some(), "round {round}: closed without an answer");
+        held.push_back(client);
+        told.push(Told { answer, left: false, ..ask.left() });
+    }
+    drop(held);
+    invariants::check(&sidecar, &[&upstream], &told).await;
 }
 
 #[tokio::test]

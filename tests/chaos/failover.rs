@@ -30,7 +30,7 @@ async fn two() -> (Upstream, Upstream, Sidecar) {
         )
     };
     let yaml = format!(
-        "providers:\n{}{}models:\n  both: {{targets: [{{provider: first, model: m}}], fallback: [{{provider: second, model: m}}]}}\n",
+        "log: {{level: debug}}\nproviders:\n{}{}models:\n  both: {{targets: [{{provider: first, model: m}}], fallback: [{{provider: second, model: m}}]}}\n",
         provider("first", &first),
         provider("second", &second)
     );

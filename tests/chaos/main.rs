@@ -11,13 +11,18 @@ mod support;
 
 mod ask;
 mod cancel;
+mod checks;
+mod clock;
 mod deadlines;
 mod descriptors;
+mod dns;
 mod failover;
 mod figures;
+mod leaks;
 mod overload;
 mod pieces;
 mod plan;
+mod reload;
 mod slow_readers;
 mod slowloris;
 mod stale;

@@ -41,11 +41,17 @@ impl Head {
 }
 
 /// A whole answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     pub head: Head,
     pub body: Vec<u8>,
     pub end: End,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("head", &self.head).field("body", &self.text()).field("end", &self.end).finish()
+    }
 }
 
 impl Answer {

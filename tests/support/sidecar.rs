@@ -252,9 +252,23 @@ impl Sidecar {
 
     /// Resident memory in KiB, without the pages of the binary.
     pub fn memory(&self) -> usize {
+        self.status("RssAnon:")
+    }
+
+    /// Resident memory in KiB, all of it.
+    pub fn resident(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    /// Threads at present.
+    pub fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().count()
     }
 
     /// Serves a few requests on either worker, after which memory no longer grows for being new.
