@@ -36,6 +36,7 @@ test: lint test-rust test-sdk ## every test that needs no key and no network; in
 
 .PHONY: test-rust
 test-rust: setup-rust ## unit and integration tests
+	scripts/setup chaos || echo "make test-rust: some chaos tests will not run"
 	$(CARGO) test --locked
 
 .PHONY: test-sdk
@@ -57,6 +58,11 @@ conformance: setup-rust ## replays recorded vendor traffic, if the checker lies 
 	else
 		echo "conformance: not run, there is no $(SHARED)/conformance/run"
 	fi
+
+.PHONY: test-chaos
+test-chaos: setup-rust ## faults in numbers, with the figures measured (CHAOS_VOLUME=PERCENT); `make test` has a small volume of it
+	scripts/setup chaos
+	$(CARGO) test --locked --profile ci --test chaos -- --nocapture --test-threads=4
 
 .PHONY: bench
 bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick")

@@ -40,6 +40,7 @@ pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
     let runtime = Arc::new(Runtime::new(config, load).map_err(anyhow::Error::msg)?);
     let drain = Arc::new(Drain::default());
     let access_log = Arc::new(AccessLog::default());
+    let capacity = Arc::new(server::Capacity::default());
     let (phase, phases) = watch::channel(Phase::Running);
     let threads = (0..workers)
         .map(|number| {
@@ -50,11 +51,11 @@ pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
                 drain: Arc::clone(&drain),
             };
             let listeners = data.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
-            start_worker(number, worker, listeners, tls.clone(), phases.clone())
+            start_worker(number, worker, listeners, tls.clone(), Arc::clone(&capacity), phases.clone())
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     drop(data);
-    control_runtime.block_on(control(Control { runtime, drain, phase, admin, threads, signals }))?;
+    control_runtime.block_on(control(Control { runtime, drain, capacity, phase, admin, threads, signals }))?;
     access_log.flush();
     Ok(())
 }
@@ -92,16 +93,18 @@ fn start_worker(
     worker: Worker,
     listeners: Vec<TcpListener>,
     tls: Option<tokio_rustls::TlsAcceptor>,
+    capacity: Arc<server::Capacity>,
     phases: watch::Receiver<Phase>,
 ) -> anyhow::Result<JoinHandle<()>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let thread = std::thread::Builder::new().name(format!("worker-{number}"));
-    Ok(thread.spawn(move || runtime.block_on(server::run(Arc::new(worker), listeners, tls, phases)))?)
+    Ok(thread.spawn(move || runtime.block_on(server::run(Arc::new(worker), listeners, tls, capacity, phases)))?)
 }
 
 struct Control {
     runtime: Arc<Runtime>,
     drain: Arc<Drain>,
+    capacity: Arc<server::Capacity>,
     phase: watch::Sender<Phase>,
     admin: Vec<TcpListener>,
     threads: Vec<JoinHandle<()>>,
@@ -126,10 +129,12 @@ impl Signals {
 
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
-    let Control { runtime, drain, phase, admin: listeners, threads, mut signals } = control;
+    let Control { runtime, drain, capacity, phase, admin: listeners, threads, mut signals } = control;
     let status = runtime.status();
     let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
     let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
+    let measured = Arc::clone(&runtime);
+    tokio::spawn(async move { capacity.watch(&measured).await });
     let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), reloaded });
     for listener in listeners {
         let admin = Arc::clone(&admin);

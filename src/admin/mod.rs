@@ -3,5 +3,6 @@
 mod api;
 mod auth;
 mod serve;
+mod spare;
 
 pub use serve::{Admin, run};

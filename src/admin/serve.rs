@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::api;
+use super::spare::Spare;
 use crate::proxy::Drain;
 use crate::runtime::{ReloadStatus, Runtime};
 
@@ -39,16 +40,19 @@ impl Admin {
 /// Accepts and serves for ever.
 pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
+    let spare = Arc::new(Spare::default());
+    spare.refill();
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
+            Err(_) if spare.give_up() => continue,
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let admin = Arc::clone(&admin);
+        let (admin, spare) = (Arc::clone(&admin), Arc::clone(&spare));
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let admin = Arc::clone(&admin);
@@ -59,6 +63,7 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
                 .header_read_timeout(HEAD_LIMIT)
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
+            spare.refill();
             if let Err(error) = served {
                 tracing::debug!(%error, "an admin connection ended");
             }

@@ -301,9 +301,15 @@ pub struct Server {
     pub max_response: Option<Size>,
     /// The largest single event of a stream. Default: 8MiB.
     pub max_event: Option<Size>,
+    /// The most connections of clients at once; more wait to be accepted. Default: half of what the limit of open files leaves beside 64.
+    pub max_connections: Option<u32>,
+    /// The most requests under way at once; more are answered with 503 at once. Default: no limit.
+    pub max_requests: Option<u32>,
+    /// The memory the process may have, at least 16MiB. From 95 % of it on new requests are answered with 503. Default: the limit of the control group, if it has one.
+    pub max_memory: Option<Size>,
     /// The time a client has to send its request's head. Default: 10s.
     pub header_timeout: Option<Time>,
-    /// The longest silence while a client sends its body. Default: 30s.
+    /// The longest silence while a client sends its body, which beside that has to come with 500 bytes a second on average. Default: 30s.
     pub body_timeout: Option<Time>,
     /// The longest time a client may read nothing of its answer. Default: 60s.
     pub write_timeout: Option<Time>,

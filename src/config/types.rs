@@ -218,6 +218,12 @@ pub struct Server {
     pub max_response: usize,
     /// The largest single event of a stream, in bytes.
     pub max_event: usize,
+    /// Connections of clients at once; `None` means what the limit of open files allows.
+    pub max_connections: Option<usize>,
+    /// Requests under way at once; `None` is without limit.
+    pub max_requests: Option<usize>,
+    /// The process's memory in bytes; `None` means the limit of its control group, if that has one.
+    pub max_memory: Option<usize>,
     /// The time a client has to send its request's head.
     pub header_timeout: Duration,
     /// The longest silence while a client sends its body.
@@ -244,6 +250,9 @@ impl Default for Server {
             max_body: 64 << 20,
             max_response: 64 << 20,
             max_event: 8 << 20,
+            max_connections: None,
+            max_requests: None,
+            max_memory: None,
             header_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(60),

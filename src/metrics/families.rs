@@ -40,6 +40,7 @@ pub struct Metrics {
     pub config_last_success: Gauge<f64, AtomicU64>,
     pub panics: Counter,
     pub accept_errors: Counter,
+    pub shed: Family<Labels, Counter>,
     pub connections: Gauge<i64, AtomicI64>,
 }
 
@@ -64,6 +65,7 @@ impl Default for Metrics {
             config_last_success: Gauge::default(),
             panics: Counter::default(),
             accept_errors: Counter::default(),
+            shed: Family::default(),
             connections: Gauge::default(),
             registry: Registry::default(),
         };
@@ -114,7 +116,12 @@ impl Default for Metrics {
             metrics.config_last_success.clone(),
         );
         registry.register("llm_panics", "Requests lost to a panic", metrics.panics.clone());
-        registry.register("llm_accept_errors", "Connections that could not be accepted", metrics.accept_errors.clone());
+        registry.register(
+            "llm_accept_errors",
+            "Connections that could not be accepted at once, for want of descriptors or places",
+            metrics.accept_errors.clone(),
+        );
+        registry.register("llm_shed", "Requests turned away before their body was read, by reason", metrics.shed.clone());
         registry.register("llm_connections", "Open connections of clients", metrics.connections.clone());
         Self { registry, ..metrics }
     }

@@ -10,6 +10,7 @@ use http::{HeaderMap, Request, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use tokio::time::Instant;
 
 use super::body::decompress;
 use super::call::Call;
@@ -20,6 +21,10 @@ use super::worker::Worker;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
 use crate::dialect::{View, dialect};
 use crate::runtime::{ClientEntry, Snapshot};
+
+/// Bytes a second that a body has to come with on average, beside `server.body_timeout`: one byte now and then shall not hold a
+/// connection for ever. The figure is that of Apache's `mod_reqtimeout`.
+const SLOWEST: f64 = 500.0;
 
 /// What is wrong with a head whatever the route.
 pub(super) fn check_head<B>(request: &Request<B>) -> Result<(), ApiError> {
@@ -137,12 +142,15 @@ async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Byt
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
+    let started = Instant::now();
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
     while !body.is_end_stream() {
-        let frame = match tokio::time::timeout(idle, body.frame()).await {
+        let held = rest.as_ref().map_or_else(|| first.as_ref().map_or(0, Bytes::len), BytesMut::len);
+        let by = (Instant::now() + idle).min(started + idle + Duration::from_secs_f64(held as f64 / SLOWEST));
+        let frame = match tokio::time::timeout_at(by, body.frame()).await {
             Err(_) => {
-                let message = format!("no byte of the body came within {idle:?}");
+                let message = format!("the body came too slowly (server.body_timeout is {idle:?})");
                 return Err(ApiError::new(408, ErrorKind::Timeout, Fault::Client, "client_body_timeout", message));
             }
             Ok(None) => break,
@@ -150,7 +158,6 @@ async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Byt
             Ok(Some(Ok(frame))) => frame,
         };
         let Ok(data) = frame.into_data() else { continue };
-        let held = rest.as_ref().map_or_else(|| first.as_ref().map_or(0, Bytes::len), BytesMut::len);
         if held + data.len() > limit {
             return Err(too_large(limit));
         }

@@ -26,7 +26,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 
 pub use access_log::AccessLog;
-pub use body::Body;
+pub use body::{Aborted, Body};
 pub use client_connection::{ClientConnection, Phase};
 pub use worker::{Drain, Worker};
 
@@ -49,6 +49,16 @@ pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, requ
             respond::error(&ApiError::internal("the request could not be processed"), speaks, allow, meter)
         }
     }
+}
+
+/// Answers a request that is not let in: nothing but its head has been read.
+pub fn refuse<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, request: &Request<B>, error: &ApiError) -> Response<Body> {
+    let mut meter = Meter::new(worker, connection, request);
+    let path = request.uri().path();
+    if let Ok(route) = route::find(request.method(), path) {
+        meter.set_endpoint(route.name());
+    }
+    respond::error(error, route::dialect_of(path), None, meter)
 }
 
 async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<respond::Answer, ApiError> {

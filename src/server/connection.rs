@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use http::Request;
+use futures_util::future::{Either, ready};
+use http::header::{CONNECTION, HeaderValue};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -16,7 +18,9 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use super::admitted::Admitted;
 use super::io::{ClientIo, Limits};
+use super::overload::Overload;
 use super::preface;
 use super::worker::Phase;
 use crate::config;
@@ -36,32 +40,40 @@ pub(super) async fn serve(
     stream: TcpStream,
     tls: Option<TlsAcceptor>,
     worker: Arc<Worker>,
+    overload: Arc<Overload>,
     server: config::Server,
     phase: watch::Receiver<Phase>,
 ) {
     // Every piece of an answer leaves at once.
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
-        return match tokio::time::timeout(server.keep_alive.max(server.header_timeout), preface::is_http2(&stream)).await {
-            Ok(Ok(true)) => Box::pin(serve_http2(stream, worker, phase)).await,
-            Ok(Ok(false)) => serve_http1(stream, worker, &server, phase).await,
-            Ok(Err(_)) | Err(_) => {}
+        return match preface::is_http2(&stream, server.keep_alive.max(server.header_timeout), server.header_timeout).await {
+            Ok(true) => Box::pin(serve_http2(stream, worker, overload, phase)).await,
+            Ok(false) => serve_http1(stream, worker, overload, &server, phase).await,
+            Err(_) => {}
         };
     };
     // In a box: the many plain connections shall not be as large as these.
-    Box::pin(serve_tls(stream, tls, worker, server, phase)).await;
+    Box::pin(serve_tls(stream, tls, worker, overload, server, phase)).await;
 }
 
-async fn serve_tls(stream: TcpStream, tls: TlsAcceptor, worker: Arc<Worker>, server: config::Server, phase: watch::Receiver<Phase>) {
+async fn serve_tls(
+    stream: TcpStream,
+    tls: TlsAcceptor,
+    worker: Arc<Worker>,
+    overload: Arc<Overload>,
+    server: config::Server,
+    phase: watch::Receiver<Phase>,
+) {
     let Ok(Ok(stream)) = tokio::time::timeout(TLS_LIMIT, tls.accept(stream)).await else { return };
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        serve_http2(stream, worker, phase).await;
+        serve_http2(stream, worker, overload, phase).await;
     } else {
-        serve_http1(stream, worker, &server, phase).await;
+        serve_http1(stream, worker, overload, &server, phase).await;
     }
 }
 
-async fn serve_http1<S>(stream: S, worker: Arc<Worker>, server: &config::Server, mut phase: watch::Receiver<Phase>)
+async fn serve_http1<S>(stream: S, worker: Arc<Worker>, overload: Arc<Overload>, server: &config::Server, mut phase: watch::Receiver<Phase>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -69,8 +81,13 @@ where
     let limits = Limits { keep_alive: server.keep_alive, head: server.header_timeout, write: server.write_timeout };
     let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&client), limits));
     let service = service_fn(move |request: Request<Incoming>| {
-        // In a box: its memory is free again when the answer's head is out, while hyper would keep it as long as the connection.
-        Box::pin(proxy::handle(Arc::clone(&worker), Arc::clone(&client), request)).map(Ok::<_, Infallible>)
+        let overload = Arc::clone(&overload);
+        answer(&worker, Arc::clone(&client), &overload, request).map(move |mut response| {
+            if overload.is_high() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -99,13 +116,34 @@ where
     }
 }
 
-async fn serve_http2<S>(stream: S, worker: Arc<Worker>, mut phase: watch::Receiver<Phase>)
+/// Answers a request, or turns it away before its body is read.
+fn answer(
+    worker: &Arc<Worker>,
+    client: Arc<ClientConnection>,
+    overload: &Arc<Overload>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Admitted>> + use<> {
+    let metrics = &worker.runtime.metrics;
+    match overload.admit(metrics.active.get()) {
+        Ok(admission) => {
+            // In a box: its memory is free again when the answer's head is out, while hyper would keep it as long as the connection.
+            let handling = Box::pin(proxy::handle(Arc::clone(worker), client, request));
+            Either::Left(handling.map(move |response| response.map(|body| Admitted::new(body, Some(admission)))))
+        }
+        Err(reason) => {
+            metrics.shed.get_or_create(&vec![("reason", reason.as_str().to_owned())]).inc();
+            let response = proxy::refuse(worker, client, &request, &reason.error());
+            Either::Right(ready(response.map(|body| Admitted::new(body, None))))
+        }
+    }
+}
+
+async fn serve_http2<S>(stream: S, worker: Arc<Worker>, overload: Arc<Overload>, mut phase: watch::Receiver<Phase>)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(move |request: Request<Incoming>| {
-        Box::pin(proxy::handle(Arc::clone(&worker), Arc::default(), request)).map(Ok::<_, Infallible>)
-    });
+    let service =
+        service_fn(move |request: Request<Incoming>| answer(&worker, Arc::default(), &overload, request).map(Ok::<_, Infallible>));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)

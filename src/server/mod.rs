@@ -1,13 +1,19 @@
 //! Floor 8: the data listener. Each worker thread accepts, serves and drains connections of its own; nothing crosses threads
 //! on the way of a request.
 
+mod admitted;
+mod capacity;
 mod connection;
 mod io;
 mod listen;
+mod memory;
+mod overload;
+mod places;
 mod preface;
 mod tls;
 mod worker;
 
+pub use capacity::Capacity;
 pub use listen::bind;
 pub use tls::acceptor;
 pub use worker::{Phase, run};

@@ -5,11 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+use super::capacity::Capacity;
 use super::connection;
+use super::places::Place;
 use crate::proxy::Worker;
 
 /// After an accept that failed for want of descriptors or memory.
@@ -28,10 +31,16 @@ pub enum Phase {
 }
 
 /// Runs one worker until `phase` is past running and every connection has ended.
-pub async fn run(worker: Arc<Worker>, listeners: Vec<TcpListener>, tls: Option<TlsAcceptor>, mut phase: watch::Receiver<Phase>) {
+pub async fn run(
+    worker: Arc<Worker>,
+    listeners: Vec<TcpListener>,
+    tls: Option<TlsAcceptor>,
+    capacity: Arc<Capacity>,
+    mut phase: watch::Receiver<Phase>,
+) {
     let mut listening = JoinSet::new();
     for listener in listeners {
-        listening.spawn(accept(listener, Arc::clone(&worker), tls.clone(), phase.clone()));
+        listening.spawn(accept(listener, Arc::clone(&worker), tls.clone(), Arc::clone(&capacity), phase.clone()));
     }
     let mut tick = tokio::time::interval(TICK);
     tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -47,7 +56,13 @@ pub async fn run(worker: Arc<Worker>, listeners: Vec<TcpListener>, tls: Option<T
     while listening.join_next().await.is_some() {}
 }
 
-async fn accept(listener: TcpListener, worker: Arc<Worker>, tls: Option<TlsAcceptor>, mut phase: watch::Receiver<Phase>) {
+async fn accept(
+    listener: TcpListener,
+    worker: Arc<Worker>,
+    tls: Option<TlsAcceptor>,
+    capacity: Arc<Capacity>,
+    mut phase: watch::Receiver<Phase>,
+) {
     let listener = match tokio::net::TcpListener::from_std(listener) {
         Ok(listener) => listener,
         Err(error) => {
@@ -58,30 +73,60 @@ async fn accept(listener: TcpListener, worker: Arc<Worker>, tls: Option<TlsAccep
     let metrics = Arc::clone(&worker.runtime.metrics);
     let mut connections = JoinSet::new();
     let phases = phase.clone();
+    let mut waiting = None;
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    let server = worker.runtime.snapshot().config.server;
-                    let open = metrics.connections.clone();
-                    open.inc();
-                    let open = Open(open);
-                    // `map` and not an async block, which would hold the future twice.
-                    let serving = connection::serve(stream, tls.clone(), Arc::clone(&worker), server, phases.clone());
-                    connections.spawn(serving.map(move |()| drop(open)));
-                }
-                Err(error) => {
-                    metrics.accept_errors.inc();
-                    tracing::warn!(%error, "a connection could not be accepted");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            },
+            (stream, place) = next(&listener, &mut waiting, &worker, &capacity) => {
+                let server = worker.runtime.snapshot().config.server;
+                let open = metrics.connections.clone();
+                open.inc();
+                let open = Open(open);
+                // `map` and not an async block, which would hold the future twice.
+                let overload = Arc::clone(&capacity.overload);
+                let serving = connection::serve(stream, tls.clone(), Arc::clone(&worker), overload, server, phases.clone());
+                connections.spawn(serving.map(move |()| drop((open, place))));
+            }
             Some(_) = connections.join_next() => {}
             () = closing(&mut phase) => break,
         }
     }
     drop(listener);
     while connections.join_next().await.is_some() {}
+}
+
+/// The next connection, when there is a place for it. One that finds none is held in `waiting` until a place is free, also when
+/// this future is dropped meanwhile; those behind it wait in the listener's queue, where they need no descriptor.
+async fn next(
+    listener: &tokio::net::TcpListener,
+    waiting: &mut Option<TcpStream>,
+    worker: &Worker,
+    capacity: &Capacity,
+) -> (TcpStream, Place) {
+    let metrics = &worker.runtime.metrics;
+    let most = || capacity.max_connections(&worker.runtime.snapshot().config.server);
+    loop {
+        if waiting.is_some() {
+            let place = capacity.places.take(most).await;
+            if let Some(stream) = waiting.take() {
+                return (stream, place);
+            }
+        }
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                metrics.accept_errors.inc();
+                tracing::warn!(%error, "a connection could not be accepted");
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
+        if let Some(place) = capacity.places.try_take(most()) {
+            return (stream, place);
+        }
+        metrics.accept_errors.inc();
+        tracing::warn!(most = most(), "there are as many connections as there may be (server.max_connections); new ones wait");
+        *waiting = Some(stream);
+    }
 }
 
 /// Ends when the worker has to close.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use hyper_util::client::legacy::connect::dns::Name;
 use tower_service::Service;
 
 use super::error::{SendError, SendErrorKind};
+use super::lookup::lookup;
 use super::origin::Origin;
 use super::stream::Stream;
 
@@ -78,7 +80,7 @@ fn tls_error(error: &io::Error) -> SendError {
 struct Resolver;
 
 #[derive(Debug)]
-struct Unresolved(io::Error);
+struct Unresolved(Arc<io::Error>);
 
 impl std::fmt::Display for Unresolved {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -99,8 +101,8 @@ impl Service<Name> for Resolver {
 
     fn call(&mut self, name: Name) -> Self::Future {
         Box::pin(async move {
-            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(Unresolved)?.collect();
-            Ok(found.into_iter())
+            let found = lookup(name.as_str()).await.map_err(Unresolved)?;
+            Ok(found.iter().copied().collect::<Vec<_>>().into_iter())
         })
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct Http1 {
     pub idle_since: Instant,
 }
 
-/// A request that was not answered; `unsent` gives it back if not a byte of it was written.
+/// A request that was not answered; `unsent` gives it back if not a byte of it was written, or the peer says that it has done
+/// nothing with it.
 pub(super) struct Unanswered {
     pub error: SendError,
     pub unsent: Option<Request<RequestBody>>,

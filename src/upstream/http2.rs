@@ -84,19 +84,23 @@ impl Http2 {
         self.open.fetch_add(1, Ordering::Relaxed);
         Some(StreamGuard(Arc::clone(&self.open)))
     }
+
+    /// Sends a request and waits for the answer's head.
     pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<Response<Incoming>, Unanswered> {
         let canceled =
             |error: &hyper::Error| SendError::new(if error.is_canceled() { SendErrorKind::Unsent } else { SendErrorKind::Reset }, error);
         if let Err(error) = self.sender.ready().await {
             return Err(Unanswered { error: SendError::new(SendErrorKind::Unsent, error), unsent: Some(request) });
         }
+        let again = copy(&request);
         match self.sender.try_send_request(request).await {
             Ok(response) => Ok(response),
             Err(mut error) => {
-                let unsent = error.take_message();
+                let mut unsent = error.take_message();
                 let mut failure = if unsent.is_some() { canceled(error.error()) } else { SendError::from_hyper(error.error()) };
                 if refused(error.error()) {
                     failure.kind = SendErrorKind::Unsent;
+                    unsent = unsent.or(again);
                 }
                 Err(Unanswered { error: failure, unsent })
             }
@@ -104,12 +108,23 @@ impl Http2 {
     }
 }
 
-/// The peer says that it has not looked at the request (RFC 9113, 8.7).
+/// The request once more, in case the peer refuses it; `None` where its body cannot be had twice.
+fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let RequestBody::Full(body) = request.body() else { return None };
+    let mut again = Request::new(RequestBody::Full(body.clone()));
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.headers_mut() = request.headers().clone();
+    Some(again)
+}
+
+/// The peer says that it has not looked at the request (RFC 9113, 8.7): by REFUSED_STREAM, or by a GOAWAY whose last stream comes
+/// before this one. Streams up to the last one get no such error, also when their connection breaks afterwards.
 fn refused(error: &hyper::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(inner) = source {
-        if inner.to_string().contains("refused stream") {
-            return true;
+        if let Some(error) = inner.downcast_ref::<h2::Error>() {
+            return error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM));
         }
         source = inner.source();
     }

@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod http1;
 mod http2;
+mod lookup;
 mod origin;
 mod pool;
 mod stream;

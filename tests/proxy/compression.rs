@@ -8,13 +8,7 @@ use flate2::write::{GzEncoder, ZlibEncoder};
 use crate::support::chat;
 use crate::support::client::End;
 use crate::support::sidecar::Sidecar;
-use crate::support::upstream::{Script, Upstream};
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
+use crate::support::upstream::{Script, Upstream, gzip};
 
 fn deflate(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());

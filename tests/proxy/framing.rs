@@ -118,19 +118,6 @@ async fn r23_broken_chunks_break_the_answer() {
 }
 
 #[tokio::test]
-async fn r40_a_connection_the_vendor_has_closed_is_not_used() {
-    let (upstream, sidecar) = start().await;
-    let mut client = sidecar.connect().await;
-    for round in 1..=5 {
-        // The vendor closes after each answer without saying so.
-        upstream.script(json(whole().len()).raw(whole()).fin());
-        client.post("/v1/chat/completions", &chat::request(false)).await;
-        assert_eq!(client.answer().await.status(), 200, "round {round}");
-    }
-    assert_eq!(upstream.requests().len(), 5, "a request was sent twice");
-}
-
-#[tokio::test]
 async fn hop_by_hop_headers_and_cookies_do_not_cross() {
     let (upstream, sidecar) = start().await;
     let length = whole().len().to_string();

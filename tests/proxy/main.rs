@@ -1,6 +1,5 @@
-//! The whole binary against vendors that misbehave by script. The names R01 to R45 and the rows of bad input are those of the
-//! project's resilience catalogue: stream bytes, truncation, commit, failover, memory, slow readers, cancellation, framing,
-//! error bodies, parsing cost, latency of events, crawling streams and clean local errors.
+//! The whole binary against vendors that misbehave by script, one case at a time; `tests/chaos` has what takes numbers. The names
+//! R01 to R45 and the rows of bad input are those of the project's resilience catalogue.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 #[path = "../support/mod.rs"]

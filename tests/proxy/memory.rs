@@ -1,9 +1,6 @@
-//! What one stream may hold (R06, row 86), and what happens when a client does not read (R07).
-
-use std::time::Duration;
+//! What one stream may hold (R06, row 86). (R07 is in `tests/chaos`.)
 
 use crate::support::chat;
-use crate::support::client::Client;
 use crate::support::sidecar::{Sidecar, provider};
 use crate::support::upstream::{Script, Upstream};
 
@@ -60,44 +57,4 @@ async fn r06_a_whole_answer_without_end_is_cut_off() {
     let answer = sidecar.chat(&chat::request(false)).await;
     answer.assert_error(502, "upstream_error", "upstream_invalid_response");
     upstream.wait_closed(1).await;
-}
-
-#[tokio::test]
-async fn r07_clients_that_do_not_read_hold_the_vendor_back() {
-    const READERS: usize = 20;
-    let upstream = Upstream::start().await;
-    let sidecar = Sidecar::before(&upstream, "server: {write_timeout: 2s}").await;
-    // Code that runs for the first time takes memory once, too.
-    upstream.script(Script::sse().chunk(chat::stream(&["hello"])).end());
-    sidecar.chat(&chat::request(true)).await.assert_whole();
-    upstream.always(Script::sse().data(chat::role()).endless(format!("data: {}\n\n", chat::text(&"x".repeat(4 << 10)))));
-    sidecar.warm_up(&upstream).await;
-    let before = sidecar.memory();
-    let mut clients = Vec::new();
-    for _ in 0..READERS {
-        let mut client = Client::connect(sidecar.data).await;
-        client.take_little();
-        client.post("/v1/chat/completions", &chat::request(true)).await;
-        assert_eq!(client.head().await.status, 200);
-        clients.push(client);
-    }
-    // The vendors can write until every buffer on the way is full, and then no more.
-    let mut written = upstream.record().written;
-    loop {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let now = upstream.record().written;
-        if now == written {
-            break;
-        }
-        written = now;
-    }
-    let grown = sidecar.memory().saturating_sub(before);
-    assert!(grown < READERS * 256, "{grown} KiB for {READERS} streams");
-    // Others are served meanwhile.
-    upstream.script(Script::sse().chunk(chat::stream(&["hello"])).end());
-    sidecar.chat(&chat::request(true)).await.assert_whole();
-    // In the end the readers are given up, and their vendors with them.
-    upstream.wait_closed(READERS).await;
-    sidecar.wait_idle().await;
-    drop(clients);
 }

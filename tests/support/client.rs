@@ -41,11 +41,17 @@ impl Head {
 }
 
 /// A whole answer.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     pub head: Head,
     pub body: Vec<u8>,
     pub end: End,
+}
+
+impl std::fmt::Debug for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Answer").field("head", &self.head).field("body", &self.text()).field("end", &self.end).finish()
+    }
 }
 
 impl Answer {
@@ -63,7 +69,8 @@ impl Answer {
 
     /// The `data:` lines of an event stream, in order.
     pub fn events(&self) -> Vec<String> {
-        self.text().lines().filter_map(|line| line.strip_prefix("data:")).map(|data| data.trim_start().to_owned()).collect()
+        let text = self.text().replace('\r', "\n");
+        text.lines().filter_map(|line| line.strip_prefix("data:")).map(|data| data.trim_start().to_owned()).collect()
     }
 
     /// Demands an error in OpenAI's shape: all four keys, the request's id, this status, type and code.
@@ -227,9 +234,14 @@ impl Client {
     }
 
     pub async fn answer(&mut self) -> Answer {
-        let head = self.head().await;
+        self.try_answer().await.expect("the connection ended without an answer")
+    }
+
+    /// The next answer; `None` when the connection ends without one.
+    pub async fn try_answer(&mut self) -> Option<Answer> {
+        let head = self.try_head().await?;
         let (body, end) = self.rest().await;
-        Answer { head, body, end }
+        Some(Answer { head, body, end })
     }
 
     /// Waits until the peer closes, and tells what it sent until then.
@@ -270,7 +282,7 @@ impl Client {
         match within("the peer to answer or close", self.stream.read_buf(&mut self.held)).await {
             Ok(0) => Err(End::Cut),
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => Err(End::Reset),
+            Err(error) if matches!(error.kind(), ErrorKind::ConnectionReset | ErrorKind::BrokenPipe) => Err(End::Reset),
             Err(error) => panic!("{error}"),
         }
     }

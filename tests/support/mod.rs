@@ -1,11 +1,12 @@
 //! What tests of the whole binary stand on: the sidecar as a child process ([`sidecar`]), a vendor that does what a script
-//! says ([`upstream`]), and a client that sees every byte ([`client`]). Tests wait for states, never for time to pass.
+//! says ([`upstream`]), a client that sees every byte ([`client`]), and what has to hold whatever happens ([`invariants`]). Tests wait for states, never for time to pass.
 
-#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
 
 pub mod chat;
 pub mod client;
+pub mod invariants;
 pub mod sidecar;
 pub mod upstream;
 

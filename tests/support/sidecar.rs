@@ -16,6 +16,14 @@ use super::client::{Answer, Client};
 use super::upstream::{Script, Upstream};
 use super::{chat, within};
 
+/// Under what a sidecar is started.
+#[derive(Debug, Default)]
+pub struct Setting {
+    /// Shell commands before it, such as `ulimit -n 256`.
+    pub before: String,
+    pub env: Vec<(String, String)>,
+}
+
 /// A running sidecar. It is killed when dropped.
 pub struct Sidecar {
     child: Child,
@@ -23,6 +31,8 @@ pub struct Sidecar {
     lines: watch::Receiver<Vec<String>>,
     pub data: SocketAddr,
     pub admin: SocketAddr,
+    /// Descriptors that were open when it had started.
+    pub descriptors_at_start: usize,
 }
 
 impl Drop for Sidecar {
@@ -35,9 +45,13 @@ impl Drop for Sidecar {
 impl Sidecar {
     /// Starts with this configuration. Listeners are added to it, on free ports, unless it names an `admin`.
     pub async fn start(yaml: &str) -> Self {
+        Self::start_in(yaml, &Setting::default()).await
+    }
+
+    pub async fn start_in(yaml: &str, setting: &Setting) -> Self {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("config.yaml"), with_listeners(yaml)).unwrap();
-        Self::spawn(directory).await
+        Self::spawn(directory, setting).await
     }
 
     /// Starts with the configuration in the layout Kubernetes gives a mounted ConfigMap: a link to a file in a linked folder.
@@ -45,7 +59,7 @@ impl Sidecar {
         let directory = tempfile::tempdir().unwrap();
         mount(directory.path(), 1, &with_listeners(yaml));
         std::os::unix::fs::symlink("..data/config.yaml", directory.path().join("config.yaml")).unwrap();
-        Self::spawn(directory).await
+        Self::spawn(directory, &Setting::default()).await
     }
 
     /// Starts with one provider named `vendor` at `upstream`, of the OpenAI dialect, and no retries. `more` is further YAML.
@@ -53,12 +67,13 @@ impl Sidecar {
         Self::start(&provider("openai_compatible", upstream, more)).await
     }
 
-    async fn spawn(directory: TempDir) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_llm-sidecar"))
-            .args(["serve", "--config"])
+    async fn spawn(directory: TempDir, setting: &Setting) -> Self {
+        let mut child = Command::new("/bin/sh")
+            .args(["-c", &format!("{}\nexec \"$0\" serve --config \"$1\"", setting.before), env!("CARGO_BIN_EXE_llm-sidecar")])
             .arg(directory.path().join("config.yaml"))
             .current_dir(directory.path())
             .env_clear()
+            .envs(setting.env.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -81,7 +96,25 @@ impl Sidecar {
             }
         })
         .await;
-        Self { child, directory, lines, data, admin }
+        let mut sidecar = Self { child, directory, lines, data, admin, descriptors_at_start: 0 };
+        // Once the admin listener answers, everything has been opened.
+        Client::connect(admin).await.get("/livez").await;
+        sidecar.descriptors_at_start = within("the sidecar to settle", async {
+            loop {
+                let seen = sidecar.descriptors();
+                tokio::time::sleep(Duration::from_millis(2)).await;
+                if sidecar.descriptors() == seen {
+                    return seen;
+                }
+            }
+        })
+        .await;
+        sidecar
+    }
+
+    /// Descriptors that are open now.
+    pub fn descriptors(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/fd", self.pid())).unwrap().count()
     }
 
     pub fn directory(&self) -> &Path {
@@ -161,14 +194,7 @@ impl Sidecar {
 
     /// The sum of a metric's samples that have these labels: `name`, or `name{label="value",...}`.
     pub async fn metric(&self, sample: &str) -> f64 {
-        let text = Client::connect(self.admin).await.get("/metrics").await.text();
-        let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
-        let labels: Vec<&str> = labels.trim_end_matches('}').split(',').collect();
-        let lines = text.lines().filter(|line| {
-            let named = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
-            named && labels.iter().all(|label| line.contains(label))
-        });
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+        sum(&self.metrics().await, sample)
     }
 
     /// Waits until a metric has a value.
@@ -186,9 +212,19 @@ impl Sidecar {
         self.wait_metric("llm_active_requests", 0.0).await;
     }
 
+    /// All metrics, as text.
+    pub async fn metrics(&self) -> String {
+        Client::connect(self.admin).await.get("/metrics").await.text()
+    }
+
     /// Every line logged so far, of both outputs.
     pub fn log(&self) -> Vec<String> {
         self.lines.borrow().clone()
+    }
+
+    /// The same without the first `count` lines.
+    pub fn log_after(&self, count: usize) -> Vec<String> {
+        self.lines.borrow().iter().skip(count).cloned().collect()
     }
 
     /// Waits for the access-log line of a request.
@@ -216,9 +252,23 @@ impl Sidecar {
 
     /// Resident memory in KiB, without the pages of the binary.
     pub fn memory(&self) -> usize {
+        self.status("RssAnon:")
+    }
+
+    /// Resident memory in KiB, all of it.
+    pub fn resident(&self) -> usize {
+        self.status("VmRSS:")
+    }
+
+    fn status(&self, key: &str) -> usize {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(key)).unwrap();
         line.trim().trim_end_matches("kB").trim().parse().unwrap()
+    }
+
+    /// Threads at present.
+    pub fn threads(&self) -> usize {
+        fs::read_dir(format!("/proc/{}/task", self.pid())).unwrap().count()
     }
 
     /// Serves a few requests on either worker, after which memory no longer grows for being new.
@@ -239,11 +289,25 @@ impl Sidecar {
     }
 }
 
+/// The sum of a metric's samples in this text that have these labels.
+pub fn sum(text: &str, sample: &str) -> f64 {
+    let (name, labels) = sample.split_once('{').unwrap_or((sample, ""));
+    let labels: Vec<&str> = labels.trim_end_matches('}').split(',').collect();
+    let lines = text.lines().filter(|line| {
+        let named = line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']));
+        named && labels.iter().all(|label| line.contains(label))
+    });
+    lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+/// In a provider: it is never left alone, however often it fails.
+pub const NO_BREAKER: &str = "breaker: {consecutive_failures: 1000000, min_requests: 1000000}";
+
 /// A configuration with one provider named `vendor` of this type, and no retries. `more` is further YAML at the top level.
 pub fn provider(kind: &str, upstream: &Upstream, more: &str) -> String {
     let path = if kind == "anthropic" { "" } else { "/v1" };
     format!(
-        "providers:\n  vendor:\n    type: {kind}\n    base_url: http://{}{path}\n    api_key: sk-canary-0123456789\n    models: [m]\n    \
+        "providers:\n  vendor:\n    type: {kind}\n    base_url: http://{}{path}\n    api_key: sk-canary-0123456789\n    models: [m]\n    {NO_BREAKER}\n    \
          retry: {{attempts: 1}}\n    timeout: {{connect: 2s, first_token: 5s, idle: 5s, total: 20s}}\n{more}\n",
         upstream.address
     )

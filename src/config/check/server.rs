@@ -12,6 +12,8 @@ use crate::config::types::{Log, LogFormat, Server};
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const MOST_WORKERS: u32 = 1024;
+/// The process itself needs some.
+const LEAST_MEMORY: usize = 16 << 20;
 /// Below this no useful request or answer would fit; above it a few of them would fill the memory.
 const SIZES: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 30;
 
@@ -27,6 +29,9 @@ impl Check<'_> {
             max_body: self.size(&path.key("max_body"), raw.max_body, default.max_body),
             max_response: self.size(&path.key("max_response"), raw.max_response, default.max_response),
             max_event: self.size(&path.key("max_event"), raw.max_event, default.max_event),
+            max_connections: self.count(&path.key("max_connections"), raw.max_connections),
+            max_requests: self.count(&path.key("max_requests"), raw.max_requests),
+            max_memory: self.memory(&path.key("max_memory"), raw.max_memory),
             header_timeout: self.positive(&path.key("header_timeout"), raw.header_timeout, default.header_timeout),
             body_timeout: self.positive(&path.key("body_timeout"), raw.body_timeout, default.body_timeout),
             write_timeout: self.positive(&path.key("write_timeout"), raw.write_timeout, default.write_timeout),
@@ -72,6 +77,21 @@ impl Check<'_> {
             self.report.error(path, "must be more than 0", None);
         }
         time.map_or(default, |time| time.0)
+    }
+
+    /// A number that must not be zero.
+    fn count(&mut self, path: &KeyPath<'_>, count: Option<u32>) -> Option<usize> {
+        if count == Some(0) {
+            self.report.error(path, "must be more than 0", "leave it out for the default".to_owned());
+        }
+        count.and_then(|count| usize::try_from(count).ok())
+    }
+
+    fn memory(&mut self, path: &KeyPath<'_>, size: Option<Size>) -> Option<usize> {
+        if size.is_some_and(|size| size.0 < LEAST_MEMORY) {
+            self.report.error(path, "must be at least 16MiB", "leave it out for the limit of the control group".to_owned());
+        }
+        size.map(|size| size.0)
     }
 
     fn size(&mut self, path: &KeyPath<'_>, size: Option<Size>, default: usize) -> usize {

@@ -270,10 +270,21 @@ fn values_out_of_range() {
         ("server: {max_event: 1}", "1KiB to 1GiB"),
         ("cache: {max_bytes: 1MiB, max_entry: 2MiB}", "larger than `max_bytes`"),
         ("server: {keep_alive: 0s}", "more than 0"),
+        ("server: {max_connections: 0}", "more than 0"),
+        ("server: {max_requests: 0}", "more than 0"),
+        ("server: {max_memory: 1MiB}", "at least 16MiB"),
     ] {
         let found = errors(&format!("{}{lines}\n", provider("")));
         assert!(found.iter().any(|error| error.contains(expected)), "{lines}: {found:?}");
     }
+}
+
+#[test]
+fn capacity_is_without_limits_of_its_own_unless_it_is_given() {
+    let server = good(&provider("")).server;
+    assert_eq!((server.max_connections, server.max_requests, server.max_memory), (None, None, None));
+    let server = good(&format!("{}server: {{max_connections: 100, max_requests: 20, max_memory: 256MiB}}\n", provider(""))).server;
+    assert_eq!((server.max_connections, server.max_requests, server.max_memory), (Some(100), Some(20), Some(256 << 20)));
 }
 
 #[test]
