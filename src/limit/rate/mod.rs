@@ -33,6 +33,12 @@ impl RateSettings {
         Self { amount, per, burst: None, algorithm: Algorithm::TokenBucket }
     }
 
+    /// Whether the same count serves both: the same algorithm over the same time.
+    pub fn counts_like(&self, other: &Self) -> bool {
+        let same_algorithm = std::mem::discriminant(&self.algorithm) == std::mem::discriminant(&other.algorithm);
+        same_algorithm && self.per_nanos() == other.per_nanos()
+    }
+
     /// `per` in nanoseconds, at least 1 and at most 146 years, so that sums of two products with 64 bits fit 128.
     fn per_nanos(&self) -> u64 {
         u64::try_from(self.per.as_nanos()).unwrap_or(u64::MAX).clamp(1, 1 << 62)
@@ -160,11 +166,11 @@ impl RateLimiter {
     /// window's length; a window that only gets another amount keeps its count, so that the new amount holds at once. A
     /// fixed window keeps its first boundary: one that is computed again differs by what the clock has drifted.
     pub fn reconfigure(&mut self, now: Instant, settings: RateSettings) {
-        let same_length = self.settings.per_nanos() == settings.per_nanos();
+        let alike = self.settings.counts_like(&settings);
         match (&mut self.counter, settings.algorithm) {
             (Counter::Bucket(bucket), Algorithm::TokenBucket) => bucket.reconfigure(&settings, now),
-            (Counter::Sliding(window), Algorithm::SlidingWindow) if same_length => window.set_amount(settings.amount),
-            (Counter::Fixed(window), Algorithm::FixedWindow { .. }) if same_length => window.set_amount(settings.amount),
+            (Counter::Sliding(window), _) if alike => window.set_amount(settings.amount),
+            (Counter::Fixed(window), _) if alike => window.set_amount(settings.amount),
             _ => {
                 let balance = self.counter().balance(now);
                 *self = Self::new(settings, now);

@@ -1,0 +1,42 @@
+//! What an admitted request holds: it rides on the response's body.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::Limiter;
+use super::state::Taken;
+use crate::limit::permits::Permit;
+
+/// A request that was let through. Dropping it ends the request: its permit returns, and what it has taken stays taken.
+#[must_use = "dropping a grant ends the request and keeps what it reserved"]
+#[derive(Debug)]
+pub struct Grant {
+    limiter: Arc<Limiter>,
+    _permit: Permit,
+    taken_at: Instant,
+    /// The tokens taken.
+    reserved: u64,
+}
+
+impl Grant {
+    pub(super) fn new(limiter: Arc<Limiter>, taken: Taken) -> Self {
+        Self { limiter, _permit: taken.permit, taken_at: taken.at, reserved: taken.tokens }
+    }
+
+    /// The tokens that were reserved.
+    pub fn reserved(&self) -> u64 {
+        self.reserved
+    }
+
+    /// Ends the request, which has used `actual` tokens: the rest of the reservation goes back, or what it was short of is
+    /// charged, even beyond the limit.
+    pub fn settle(self, now: Instant, actual: u64) {
+        self.limiter.state.lock().settle(now, self.taken_at, self.reserved, actual);
+    }
+
+    /// Takes the request back: it never went out, so neither it nor its tokens count.
+    pub fn rollback(self, now: Instant) {
+        self.limiter.state.lock().give_back(now, self.taken_at, self.reserved);
+    }
+}

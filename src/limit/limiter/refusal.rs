@@ -1,0 +1,40 @@
+//! Why a request is not let through.
+
+use std::time::Duration;
+
+use super::view::Quotas;
+
+/// A request that is not let through; nothing was taken for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub kind: RefusalKind,
+    /// When it may be let through, as far as that is known: the longest wait of the limits over time. Never shorter than the
+    /// truth, if nothing is given back.
+    pub wait: Option<Duration>,
+    /// What is left of the limits.
+    pub quotas: Quotas,
+}
+
+/// Which limit refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RefusalKind {
+    /// Requests over time.
+    Requests,
+    /// Tokens over time.
+    Tokens,
+    /// Requests at once.
+    Concurrency,
+    /// The request alone is more than a limit ever lets through.
+    TooLarge,
+}
+
+impl RefusalKind {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Requests => "requests",
+            Self::Tokens => "tokens",
+            Self::Concurrency => "concurrency",
+            Self::TooLarge => "too_large",
+        }
+    }
+}

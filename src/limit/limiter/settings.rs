@@ -1,0 +1,21 @@
+//! What a [`Limiter`](super::Limiter) limits. Part of no file: whoever reads the configuration builds it.
+
+use crate::limit::rate::RateSettings;
+
+/// Limits that apply together. Those left out do not limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct LimiterSettings {
+    /// Requests over time; each must let a request through.
+    pub requests: Vec<RateSettings>,
+    /// Tokens over time, prompt and answer.
+    pub tokens: Vec<RateSettings>,
+    /// Requests at once.
+    pub concurrency: Option<Concurrency>,
+}
+
+/// A limit of requests at once.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Concurrency {
+    /// Always so many.
+    Fixed(u32),
+}

@@ -1,0 +1,152 @@
+//! What is under a limiter's lock. Every step here is synchronous and short.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::refusal::{Refusal, RefusalKind};
+use super::settings::{Concurrency, LimiterSettings};
+use super::view::{Quota, Quotas, View};
+use crate::limit::permits::{Permit, Permits};
+use crate::limit::rate::{RateLimiter, RateSettings, Wait};
+
+#[derive(Debug)]
+pub(super) struct State {
+    requests: Vec<RateLimiter>,
+    tokens: Vec<RateLimiter>,
+    concurrency: Option<Concurrency>,
+    permits: Arc<Permits>,
+    /// The latest time seen. Threads read the clock before they get the lock; here time does not go back, so that what is given
+    /// back is looked for where it was taken.
+    latest: Instant,
+}
+
+/// What a request has taken.
+#[derive(Debug)]
+pub(super) struct Taken {
+    pub(super) permit: Permit,
+    pub(super) at: Instant,
+    pub(super) tokens: u64,
+}
+
+impl State {
+    pub(super) fn new(settings: &LimiterSettings, permits: Arc<Permits>, now: Instant) -> Self {
+        let mut state = Self { requests: Vec::new(), tokens: Vec::new(), concurrency: None, permits, latest: now };
+        state.reconfigure(now, settings);
+        state
+    }
+
+    pub(super) fn reconfigure(&mut self, now: Instant, settings: &LimiterSettings) {
+        let now = self.time(now);
+        reconfigure(&mut self.requests, now, &settings.requests);
+        reconfigure(&mut self.tokens, now, &settings.tokens);
+        self.concurrency = settings.concurrency;
+        self.permits.set_limit(match settings.concurrency {
+            None => u32::MAX,
+            Some(Concurrency::Fixed(limit)) => limit,
+        });
+    }
+
+    /// Takes one request and `tokens` from every limit, or from none.
+    pub(super) fn take(&mut self, now: Instant, tokens: u64) -> Result<Taken, Refusal> {
+        let now = self.time(now);
+        if let Err((kind, wait)) = self.check(now, tokens) {
+            return Err(self.refusal(now, kind, wait));
+        }
+        let Some(permit) = self.permits.try_acquire() else {
+            return Err(self.refusal(now, RefusalKind::Concurrency, None));
+        };
+        self.requests.iter_mut().for_each(|limit| limit.take(now, 1));
+        self.tokens.iter_mut().for_each(|limit| limit.take(now, tokens));
+        Ok(Taken { permit, at: now, tokens })
+    }
+
+    /// Whether the limits over time let a request through, and if not which of them takes longest.
+    fn check(&mut self, now: Instant, tokens: u64) -> Result<(), (RefusalKind, Option<Duration>)> {
+        let requests = self.requests.iter_mut().map(|limit| (RefusalKind::Requests, limit.check(now, 1)));
+        let tokens = self.tokens.iter_mut().map(|limit| (RefusalKind::Tokens, limit.check(now, tokens)));
+        let mut longest = None;
+        for (kind, answer) in requests.chain(tokens) {
+            match answer {
+                Ok(()) => {}
+                Err(Wait::For(wait)) if longest.is_some_and(|(_, longest)| longest >= wait) => {}
+                Err(Wait::For(wait)) => longest = Some((kind, wait)),
+                Err(Wait::Never) if kind == RefusalKind::Tokens => return Err((RefusalKind::TooLarge, None)),
+                Err(Wait::Never) => return Err((kind, None)),
+            }
+        }
+        longest.map_or(Ok(()), |(kind, wait)| Err((kind, Some(wait))))
+    }
+
+    fn refusal(&mut self, now: Instant, kind: RefusalKind, wait: Option<Duration>) -> Refusal {
+        Refusal { kind, wait, quotas: self.quotas(now) }
+    }
+
+    /// The tokens are known: what was taken too much goes back, what was taken too little is charged.
+    pub(super) fn settle(&mut self, now: Instant, taken_at: Instant, reserved: u64, actual: u64) {
+        let now = self.time(now);
+        for limit in &mut self.tokens {
+            match actual.checked_sub(reserved) {
+                Some(more) => limit.charge(now, more),
+                None => limit.give_back(now, taken_at, reserved - actual),
+            }
+        }
+    }
+
+    /// What was taken goes back, as if the request had never been.
+    pub(super) fn give_back(&mut self, now: Instant, taken_at: Instant, tokens: u64) {
+        let now = self.time(now);
+        self.requests.iter_mut().for_each(|limit| limit.give_back(now, taken_at, 1));
+        self.tokens.iter_mut().for_each(|limit| limit.give_back(now, taken_at, tokens));
+    }
+
+    pub(super) fn lower_requests(&mut self, now: Instant, remaining: u64) {
+        let now = self.time(now);
+        self.requests.iter_mut().for_each(|limit| limit.lower(now, remaining));
+    }
+
+    pub(super) fn lower_tokens(&mut self, now: Instant, remaining: u64) {
+        let now = self.time(now);
+        self.tokens.iter_mut().for_each(|limit| limit.lower(now, remaining));
+    }
+
+    pub(super) fn quotas(&mut self, now: Instant) -> Quotas {
+        let now = self.time(now);
+        Quotas { requests: Quota::tightest(&mut self.requests, now), tokens: Quota::tightest(&mut self.tokens, now) }
+    }
+
+    pub(super) fn view(&mut self, now: Instant) -> View {
+        let now = self.time(now);
+        View {
+            requests: self.requests.iter_mut().map(|limit| Quota::of(limit, now)).collect(),
+            tokens: self.tokens.iter_mut().map(|limit| Quota::of(limit, now)).collect(),
+            in_flight: self.permits.in_flight(),
+            concurrency: self.concurrency.map(|_| self.permits.limit()),
+        }
+    }
+
+    fn time(&mut self, now: Instant) -> Instant {
+        self.latest = self.latest.max(now);
+        self.latest
+    }
+}
+
+/// Gives each of the new limits the count of an old one: of one that counts alike, else of the next that is left.
+fn reconfigure(limits: &mut Vec<RateLimiter>, now: Instant, settings: &[RateSettings]) {
+    let mut old = std::mem::take(limits);
+    let mut take_alike = |new: &RateSettings| {
+        let alike = old.iter().position(|limit| limit.settings().counts_like(new))?;
+        Some(old.remove(alike))
+    };
+    let alike: Vec<_> = settings.iter().map(&mut take_alike).collect();
+    let mut left = old.into_iter();
+    let kept = alike.into_iter().map(|alike| alike.or_else(|| left.next()));
+    limits.extend(settings.iter().zip(kept).map(|(new, kept)| match kept {
+        None => RateLimiter::new(*new, now),
+        Some(mut limit) => {
+            limit.reconfigure(now, *new);
+            limit
+        }
+    }));
+}
