@@ -1,6 +1,7 @@
 //! What an admitted request holds: it rides on the response's body.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -17,16 +18,33 @@ pub struct Grant {
     taken_at: Instant,
     /// The tokens taken.
     reserved: u64,
+    /// An answer is one signal: it came or it was dropped.
+    signalled: bool,
 }
 
 impl Grant {
     pub(super) fn new(limiter: Arc<Limiter>, taken: Taken) -> Self {
-        Self { limiter, _permit: taken.permit, taken_at: taken.at, reserved: taken.tokens }
+        Self { limiter, _permit: taken.permit, taken_at: taken.at, reserved: taken.tokens, signalled: false }
     }
 
     /// The tokens that were reserved.
     pub fn reserved(&self) -> u64 {
         self.reserved
+    }
+
+    /// The answer's first token came after `time`, counted from when the request went out. Only the first call counts, of this and
+    /// [`dropped`](Self::dropped).
+    pub fn first_token(&mut self, now: Instant, time: Duration) {
+        if !std::mem::replace(&mut self.signalled, true) {
+            self.limiter.state.lock().first_token(now, time);
+        }
+    }
+
+    /// The vendor refused the request (429, 503, 529) or gave no answer in time. A client that goes away is no such sign.
+    pub fn dropped(&mut self, now: Instant) {
+        if !std::mem::replace(&mut self.signalled, true) {
+            self.limiter.state.lock().dropped(now);
+        }
     }
 
     /// Ends the request, which has used `actual` tokens: the rest of the reservation goes back, or what it was short of is

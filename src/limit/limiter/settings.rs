@@ -1,5 +1,6 @@
 //! What a [`Limiter`](super::Limiter) limits. Part of no file: whoever reads the configuration builds it.
 
+use crate::limit::adaptive::AdaptiveSettings;
 use crate::limit::rate::RateSettings;
 
 /// Limits that apply together. Those left out do not limit.
@@ -18,4 +19,6 @@ pub struct LimiterSettings {
 pub enum Concurrency {
     /// Always so many.
     Fixed(u32),
+    /// As many as the vendor takes well.
+    Adaptive(AdaptiveSettings),
 }

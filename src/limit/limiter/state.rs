@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::refusal::{Refusal, RefusalKind};
 use super::settings::{Concurrency, LimiterSettings};
 use super::view::{Quota, Quotas, View};
+use crate::limit::adaptive::Adaptive;
 use crate::limit::permits::{Permit, Permits};
 use crate::limit::rate::{RateLimiter, RateSettings, Wait};
 
@@ -15,11 +16,18 @@ use crate::limit::rate::{RateLimiter, RateSettings, Wait};
 pub(super) struct State {
     requests: Vec<RateLimiter>,
     tokens: Vec<RateLimiter>,
-    concurrency: Option<Concurrency>,
+    concurrency: Option<AtOnce>,
     permits: Arc<Permits>,
     /// The latest time seen. Threads read the clock before they get the lock; here time does not go back, so that what is given
     /// back is looked for where it was taken.
     latest: Instant,
+}
+
+/// A limit of requests at once.
+#[derive(Debug)]
+enum AtOnce {
+    Fixed(u32),
+    Adaptive(Adaptive),
 }
 
 /// What a request has taken.
@@ -41,11 +49,16 @@ impl State {
         let now = self.time(now);
         reconfigure(&mut self.requests, now, &settings.requests);
         reconfigure(&mut self.tokens, now, &settings.tokens);
-        self.concurrency = settings.concurrency;
-        self.permits.set_limit(match settings.concurrency {
-            None => u32::MAX,
-            Some(Concurrency::Fixed(limit)) => limit,
-        });
+        self.concurrency = match (settings.concurrency, self.concurrency.take()) {
+            (None, _) => None,
+            (Some(Concurrency::Fixed(limit)), _) => Some(AtOnce::Fixed(limit)),
+            (Some(Concurrency::Adaptive(settings)), Some(AtOnce::Adaptive(mut adaptive))) => {
+                adaptive.reconfigure(now, settings);
+                Some(AtOnce::Adaptive(adaptive))
+            }
+            (Some(Concurrency::Adaptive(settings)), _) => Some(AtOnce::Adaptive(Adaptive::new(settings, now))),
+        };
+        self.set_limit();
     }
 
     /// Takes one request and `tokens` from every limit, or from none.
@@ -101,6 +114,33 @@ impl State {
         self.tokens.iter_mut().for_each(|limit| limit.give_back(now, taken_at, tokens));
     }
 
+    /// A first token came after `time`.
+    pub(super) fn first_token(&mut self, now: Instant, time: Duration) {
+        let (now, in_flight) = (self.time(now), self.permits.in_flight());
+        if let Some(AtOnce::Adaptive(adaptive)) = &mut self.concurrency {
+            adaptive.first_token(now, in_flight, time);
+            self.set_limit();
+        }
+    }
+
+    /// The vendor refused, or gave no answer in time.
+    pub(super) fn dropped(&mut self, now: Instant) {
+        let now = self.time(now);
+        if let Some(AtOnce::Adaptive(adaptive)) = &mut self.concurrency {
+            adaptive.dropped(now);
+            self.set_limit();
+        }
+    }
+
+    /// Tells the permits what the limit is now.
+    fn set_limit(&self) {
+        self.permits.set_limit(match &self.concurrency {
+            None => u32::MAX,
+            Some(AtOnce::Fixed(limit)) => *limit,
+            Some(AtOnce::Adaptive(adaptive)) => adaptive.limit(),
+        });
+    }
+
     pub(super) fn lower_requests(&mut self, now: Instant, remaining: u64) {
         let now = self.time(now);
         self.requests.iter_mut().for_each(|limit| limit.lower(now, remaining));
@@ -122,7 +162,7 @@ impl State {
             requests: self.requests.iter_mut().map(|limit| Quota::of(limit, now)).collect(),
             tokens: self.tokens.iter_mut().map(|limit| Quota::of(limit, now)).collect(),
             in_flight: self.permits.in_flight(),
-            concurrency: self.concurrency.map(|_| self.permits.limit()),
+            concurrency: self.concurrency.as_ref().map(|_| self.permits.limit()),
         }
     }
 

@@ -99,3 +99,24 @@ fn a_vendors_word_lowers_what_is_left_and_never_raises_it() {
     limiter.lower_tokens(now, 1_000_000);
     assert_eq!(left(&limiter, now), (4, 250, 0));
 }
+
+#[test]
+fn an_adaptive_limit_follows_what_its_grants_tell() {
+    let settings = AdaptiveSettings { initial: 10, ..AdaptiveSettings::new(12) };
+    let (limiter, now) = limiter(LimiterSettings { concurrency: Some(Concurrency::Adaptive(settings)), ..LimiterSettings::default() });
+    let mut grants: Vec<Grant> = std::iter::from_fn(|| limiter.admit(now, 0).ok()).collect();
+    assert_eq!(grants.len(), 10);
+    grants[0].first_token(now, SECOND);
+    assert_eq!(limiter.view(now).concurrency, Some(11));
+    // One signal a request.
+    grants[0].dropped(now);
+    assert_eq!(limiter.view(now).concurrency, Some(11));
+    grants[1].dropped(now);
+    grants[1].first_token(now, SECOND);
+    assert_eq!(limiter.view(now).concurrency, Some(9));
+    grants.truncate(9);
+    assert_eq!(limiter.admit(now, 0).unwrap_err().kind, RefusalKind::Concurrency);
+    // Going away is no signal.
+    drop(grants);
+    assert_eq!(limiter.view(now).concurrency, Some(9));
+}

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::*;
+use crate::limit::adaptive::AdaptiveSettings;
 use crate::limit::rate::{Algorithm, RateSettings};
 
 const SECOND: Duration = Duration::from_secs(1);

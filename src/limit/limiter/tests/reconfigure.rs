@@ -74,3 +74,22 @@ fn what_was_taken_before_a_reload_is_settled_after_it() {
     grant.settle(now, 100);
     assert_eq!(left(&limiter, now), (9, 900, 0));
 }
+
+#[test]
+fn an_adaptive_limit_keeps_its_height() {
+    let adaptive = |max| {
+        let settings = AdaptiveSettings { initial: 10, ..AdaptiveSettings::new(max) };
+        LimiterSettings { concurrency: Some(Concurrency::Adaptive(settings)), ..LimiterSettings::default() }
+    };
+    let (limiter, now) = limiter(adaptive(100));
+    limiter.admit(now, 0).unwrap().dropped(now);
+    for (max, limit) in [(100, 9), (50, 9), (7, 7), (100, 7)] {
+        limiter.reconfigure(now, &adaptive(max));
+        assert_eq!(limiter.view(now).concurrency, Some(limit));
+    }
+    limiter.reconfigure(now, &small());
+    assert_eq!(limiter.view(now).concurrency, Some(3));
+    // Begun anew.
+    limiter.reconfigure(now, &adaptive(100));
+    assert_eq!(limiter.view(now).concurrency, Some(10));
+}
