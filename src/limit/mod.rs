@@ -4,4 +4,5 @@
 pub mod adaptive;
 pub mod limiter;
 pub mod permits;
+pub mod queue;
 pub mod rate;
