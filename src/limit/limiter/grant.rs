@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Limiter;
-use super::state::Taken;
+use super::limits::Taken;
 use crate::limit::permits::Permit;
 
 /// A request that was let through. Dropping it ends the request: its permit returns, and what it has taken stays taken.
@@ -14,7 +14,8 @@ use crate::limit::permits::Permit;
 #[derive(Debug)]
 pub struct Grant {
     limiter: Arc<Limiter>,
-    _permit: Permit,
+    /// Until it is dropped.
+    permit: Option<Permit>,
     taken_at: Instant,
     /// The tokens taken.
     reserved: u64,
@@ -24,7 +25,7 @@ pub struct Grant {
 
 impl Grant {
     pub(super) fn new(limiter: Arc<Limiter>, taken: Taken) -> Self {
-        Self { limiter, _permit: taken.permit, taken_at: taken.at, reserved: taken.tokens, signalled: false }
+        Self { limiter, permit: Some(taken.permit), taken_at: taken.at, reserved: taken.tokens, signalled: false }
     }
 
     /// The tokens that were reserved.
@@ -56,5 +57,12 @@ impl Grant {
     /// Takes the request back: it never went out, so neither it nor its tokens count.
     pub fn rollback(self, now: Instant) {
         self.limiter.state.lock().give_back(now, self.taken_at, self.reserved);
+    }
+}
+
+impl Drop for Grant {
+    fn drop(&mut self) {
+        self.permit.take();
+        self.limiter.state.lock().serve_now();
     }
 }

@@ -26,6 +26,10 @@ pub enum RefusalKind {
     Concurrency,
     /// The request alone is more than a limit ever lets through.
     TooLarge,
+    /// Others wait, and there is no place left for it among them; or it would not have waited.
+    QueueFull,
+    /// Its time was up before its turn came, and it is not known that a limit over time stood in its way.
+    QueueTimeout,
 }
 
 impl RefusalKind {
@@ -35,6 +39,8 @@ impl RefusalKind {
             Self::Tokens => "tokens",
             Self::Concurrency => "concurrency",
             Self::TooLarge => "too_large",
+            Self::QueueFull => "queue_full",
+            Self::QueueTimeout => "queue_timeout",
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What a [`Limiter`](super::Limiter) limits. Part of no file: whoever reads the configuration builds it.
 
+use std::time::Duration;
+
 use crate::limit::adaptive::AdaptiveSettings;
 use crate::limit::rate::RateSettings;
 
@@ -12,6 +14,17 @@ pub struct LimiterSettings {
     pub tokens: Vec<RateSettings>,
     /// Requests at once.
     pub concurrency: Option<Concurrency>,
+    /// Lets requests wait for their turn; without it they are refused at once.
+    pub queue: Option<QueueSettings>,
+}
+
+/// A queue before the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QueueSettings {
+    /// The most requests that wait. One client may have half of them.
+    pub size: usize,
+    /// The longest a request waits.
+    pub max_wait: Duration,
 }
 
 /// A limit of requests at once.

@@ -1,168 +1,188 @@
-//! What is under a limiter's lock. Every step here is synchronous and short.
+//! What is under a limiter's lock: the limits, and the queue before them. Every step is synchronous and short.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::limits::{Blocked, Limits, Taken};
 use super::refusal::{Refusal, RefusalKind};
-use super::settings::{Concurrency, LimiterSettings};
-use super::view::{Quota, Quotas, View};
-use crate::limit::adaptive::Adaptive;
-use crate::limit::permits::{Permit, Permits};
-use crate::limit::rate::{RateLimiter, RateSettings, Wait};
+use super::settings::{LimiterSettings, QueueSettings};
+use super::view::{Quotas, View};
+use super::waiting::Waiter;
+use crate::limit::permits::Permits;
+use crate::limit::queue::{FairQueue, Place};
 
 #[derive(Debug)]
 pub(super) struct State {
-    requests: Vec<RateLimiter>,
-    tokens: Vec<RateLimiter>,
-    concurrency: Option<AtOnce>,
-    permits: Arc<Permits>,
+    limits: Limits,
+    queue: FairQueue<Arc<Waiter>>,
+    queue_settings: Option<QueueSettings>,
     /// The latest time seen. Threads read the clock before they get the lock; here time does not go back, so that what is given
     /// back is looked for where it was taken.
     latest: Instant,
 }
 
-/// A limit of requests at once.
-#[derive(Debug)]
-enum AtOnce {
-    Fixed(u32),
-    Adaptive(Adaptive),
-}
-
-/// What a request has taken.
-#[derive(Debug)]
-pub(super) struct Taken {
-    pub(super) permit: Permit,
-    pub(super) at: Instant,
-    pub(super) tokens: u64,
+/// What became of a request that may wait.
+pub(super) enum Entered {
+    Admitted(Taken),
+    Queued { waiter: Arc<Waiter>, place: Place, until: Instant },
 }
 
 impl State {
     pub(super) fn new(settings: &LimiterSettings, permits: Arc<Permits>, now: Instant) -> Self {
-        let mut state = Self { requests: Vec::new(), tokens: Vec::new(), concurrency: None, permits, latest: now };
+        let mut state = Self { limits: Limits::new(permits), queue: FairQueue::new(0), queue_settings: None, latest: now };
         state.reconfigure(now, settings);
         state
     }
 
     pub(super) fn reconfigure(&mut self, now: Instant, settings: &LimiterSettings) {
         let now = self.time(now);
-        reconfigure(&mut self.requests, now, &settings.requests);
-        reconfigure(&mut self.tokens, now, &settings.tokens);
-        self.concurrency = match (settings.concurrency, self.concurrency.take()) {
-            (None, _) => None,
-            (Some(Concurrency::Fixed(limit)), _) => Some(AtOnce::Fixed(limit)),
-            (Some(Concurrency::Adaptive(settings)), Some(AtOnce::Adaptive(mut adaptive))) => {
-                adaptive.reconfigure(now, settings);
-                Some(AtOnce::Adaptive(adaptive))
-            }
-            (Some(Concurrency::Adaptive(settings)), _) => Some(AtOnce::Adaptive(Adaptive::new(settings, now))),
-        };
-        self.set_limit();
+        self.limits.reconfigure(now, settings);
+        self.queue_settings = settings.queue;
+        self.queue.set_size(settings.queue.map_or(0, |queue| queue.size));
+        self.serve(now);
     }
 
-    /// Takes one request and `tokens` from every limit, or from none.
-    pub(super) fn take(&mut self, now: Instant, tokens: u64) -> Result<Taken, Refusal> {
+    /// Lets a request through that does not wait.
+    pub(super) fn admit(&mut self, now: Instant, tokens: u64) -> Result<Taken, Refusal> {
         let now = self.time(now);
-        if let Err((kind, wait)) = self.check(now, tokens) {
-            return Err(self.refusal(now, kind, wait));
+        if !self.queue.is_empty() {
+            return Err(self.refusal(now, tokens, RefusalKind::QueueFull));
         }
-        let Some(permit) = self.permits.try_acquire() else {
-            return Err(self.refusal(now, RefusalKind::Concurrency, None));
-        };
-        self.requests.iter_mut().for_each(|limit| limit.take(now, 1));
-        self.tokens.iter_mut().for_each(|limit| limit.take(now, tokens));
-        Ok(Taken { permit, at: now, tokens })
+        self.limits.take(now, tokens).map_err(|blocked| self.refuse(now, blocked))
     }
 
-    /// Whether the limits over time let a request through, and if not which of them takes longest.
-    fn check(&mut self, now: Instant, tokens: u64) -> Result<(), (RefusalKind, Option<Duration>)> {
-        let requests = self.requests.iter_mut().map(|limit| (RefusalKind::Requests, limit.check(now, 1)));
-        let tokens = self.tokens.iter_mut().map(|limit| (RefusalKind::Tokens, limit.check(now, tokens)));
-        let mut longest = None;
-        for (kind, answer) in requests.chain(tokens) {
-            match answer {
-                Ok(()) => {}
-                Err(Wait::For(wait)) if longest.is_some_and(|(_, longest)| longest >= wait) => {}
-                Err(Wait::For(wait)) => longest = Some((kind, wait)),
-                Err(Wait::Never) if kind == RefusalKind::Tokens => return Err((RefusalKind::TooLarge, None)),
-                Err(Wait::Never) => return Err((kind, None)),
+    /// Lets a request through, or into the queue.
+    pub(super) fn enter(&mut self, now: Instant, client: u64, tokens: u64, deadline: Instant) -> Result<Entered, Refusal> {
+        let now = self.time(now);
+        let blocked = if self.queue.is_empty() {
+            match self.limits.take(now, tokens) {
+                Ok(taken) => return Ok(Entered::Admitted(taken)),
+                Err(blocked) => Some(blocked),
             }
+        } else {
+            self.limits.check(now, tokens).err()
+        };
+        let max_wait = self.queue_settings.map_or(Duration::ZERO, |queue| queue.max_wait);
+        let until = now.checked_add(max_wait).map_or(deadline, |at| at.min(deadline));
+        let in_vain = match blocked {
+            Some(Blocked::For(_, wait)) => wait > until.saturating_duration_since(now),
+            Some(Blocked::Never(_)) => true,
+            Some(Blocked::Concurrency) | None => until <= now,
+        };
+        if let Some(blocked) = blocked.filter(|_| in_vain) {
+            return Err(self.refuse(now, blocked));
         }
-        longest.map_or(Ok(()), |(kind, wait)| Err((kind, Some(wait))))
+        let waiter = Arc::new(Waiter::new(tokens));
+        let Ok(place) = self.queue.push(client, Arc::clone(&waiter)) else {
+            return Err(self.refusal(now, tokens, RefusalKind::QueueFull));
+        };
+        self.serve(now);
+        Ok(Entered::Queued { waiter, place, until })
     }
 
-    fn refusal(&mut self, now: Instant, kind: RefusalKind, wait: Option<Duration>) -> Refusal {
-        Refusal { kind, wait, quotas: self.quotas(now) }
+    /// Answers those that wait, from the front, as far as there is room.
+    pub(super) fn serve(&mut self, now: Instant) {
+        let now = self.time(now);
+        while let Some(waiter) = self.queue.front().map(Arc::clone) {
+            match self.limits.take(now, waiter.tokens) {
+                Ok(taken) => waiter.answer(Ok(taken)),
+                Err(Blocked::Never(kind)) => waiter.answer(Err(kind)),
+                Err(Blocked::For(_, wait)) => return waiter.wake_at(now.checked_add(wait)),
+                // Whoever ends makes room.
+                Err(Blocked::Concurrency) => return waiter.wake_at(None),
+            }
+            self.queue.pop();
+        }
     }
 
-    /// The tokens are known: what was taken too much goes back, what was taken too little is charged.
+    /// The same, where the time is only read if somebody waits.
+    pub(super) fn serve_now(&mut self) {
+        if !self.queue.is_empty() {
+            self.serve(Instant::now());
+        }
+    }
+
+    /// A request leaves the queue unanswered. `false` if it was answered.
+    pub(super) fn leave(&mut self, now: Instant, place: Place) -> bool {
+        let left = self.queue.cancel(place).is_some();
+        if left {
+            // There may be room for the one behind it.
+            self.serve(now);
+        }
+        left
+    }
+
+    /// The refusal of a request that has waited in vain.
+    pub(super) fn too_late(&mut self, now: Instant, tokens: u64) -> Refusal {
+        let now = self.time(now);
+        match self.limits.check(now, tokens) {
+            Err(blocked) => self.refuse(now, blocked),
+            Ok(()) => self.refusal(now, tokens, RefusalKind::QueueTimeout),
+        }
+    }
+
     pub(super) fn settle(&mut self, now: Instant, taken_at: Instant, reserved: u64, actual: u64) {
         let now = self.time(now);
-        for limit in &mut self.tokens {
-            match actual.checked_sub(reserved) {
-                Some(more) => limit.charge(now, more),
-                None => limit.give_back(now, taken_at, reserved - actual),
-            }
-        }
+        self.limits.settle(now, taken_at, reserved, actual);
     }
 
-    /// What was taken goes back, as if the request had never been.
     pub(super) fn give_back(&mut self, now: Instant, taken_at: Instant, tokens: u64) {
         let now = self.time(now);
-        self.requests.iter_mut().for_each(|limit| limit.give_back(now, taken_at, 1));
-        self.tokens.iter_mut().for_each(|limit| limit.give_back(now, taken_at, tokens));
+        self.limits.give_back(now, taken_at, tokens);
     }
 
     /// A first token came after `time`.
     pub(super) fn first_token(&mut self, now: Instant, time: Duration) {
-        let (now, in_flight) = (self.time(now), self.permits.in_flight());
-        if let Some(AtOnce::Adaptive(adaptive)) = &mut self.concurrency {
-            adaptive.first_token(now, in_flight, time);
-            self.set_limit();
-        }
+        let now = self.time(now);
+        self.limits.first_token(now, time);
+        self.serve(now);
     }
 
     /// The vendor refused, or gave no answer in time.
     pub(super) fn dropped(&mut self, now: Instant) {
         let now = self.time(now);
-        if let Some(AtOnce::Adaptive(adaptive)) = &mut self.concurrency {
-            adaptive.dropped(now);
-            self.set_limit();
-        }
-    }
-
-    /// Tells the permits what the limit is now.
-    fn set_limit(&self) {
-        self.permits.set_limit(match &self.concurrency {
-            None => u32::MAX,
-            Some(AtOnce::Fixed(limit)) => *limit,
-            Some(AtOnce::Adaptive(adaptive)) => adaptive.limit(),
-        });
+        self.limits.dropped(now);
     }
 
     pub(super) fn lower_requests(&mut self, now: Instant, remaining: u64) {
         let now = self.time(now);
-        self.requests.iter_mut().for_each(|limit| limit.lower(now, remaining));
+        self.limits.lower_requests(now, remaining);
     }
 
     pub(super) fn lower_tokens(&mut self, now: Instant, remaining: u64) {
         let now = self.time(now);
-        self.tokens.iter_mut().for_each(|limit| limit.lower(now, remaining));
+        self.limits.lower_tokens(now, remaining);
     }
 
     pub(super) fn quotas(&mut self, now: Instant) -> Quotas {
         let now = self.time(now);
-        Quotas { requests: Quota::tightest(&mut self.requests, now), tokens: Quota::tightest(&mut self.tokens, now) }
+        self.limits.quotas(now)
     }
 
     pub(super) fn view(&mut self, now: Instant) -> View {
         let now = self.time(now);
-        View {
-            requests: self.requests.iter_mut().map(|limit| Quota::of(limit, now)).collect(),
-            tokens: self.tokens.iter_mut().map(|limit| Quota::of(limit, now)).collect(),
-            in_flight: self.permits.in_flight(),
-            concurrency: self.concurrency.as_ref().map(|_| self.permits.limit()),
+        let [requests, tokens] = self.limits.all_quotas(now);
+        let (in_flight, concurrency) = (self.limits.in_flight(), self.limits.concurrency());
+        View { requests, tokens, in_flight, concurrency, queued: self.queue.len() }
+    }
+
+    fn refuse(&mut self, now: Instant, blocked: Blocked) -> Refusal {
+        let (kind, wait) = match blocked {
+            Blocked::For(kind, wait) => (kind, Some(wait)),
+            Blocked::Never(kind) => (kind, None),
+            Blocked::Concurrency => (RefusalKind::Concurrency, None),
+        };
+        Refusal { kind, wait, quotas: self.limits.quotas(now) }
+    }
+
+    /// A refusal because of the queue. The limits over time may have a wait to add, or refuse for good.
+    fn refusal(&mut self, now: Instant, tokens: u64, kind: RefusalKind) -> Refusal {
+        match self.limits.check(now, tokens) {
+            Err(blocked @ Blocked::Never(_)) => self.refuse(now, blocked),
+            Err(blocked) => Refusal { kind, ..self.refuse(now, blocked) },
+            Ok(()) => Refusal { kind, wait: None, quotas: self.limits.quotas(now) },
         }
     }
 
@@ -170,23 +190,4 @@ impl State {
         self.latest = self.latest.max(now);
         self.latest
     }
-}
-
-/// Gives each of the new limits the count of an old one: of one that counts alike, else of the next that is left.
-fn reconfigure(limits: &mut Vec<RateLimiter>, now: Instant, settings: &[RateSettings]) {
-    let mut old = std::mem::take(limits);
-    let mut take_alike = |new: &RateSettings| {
-        let alike = old.iter().position(|limit| limit.settings().counts_like(new))?;
-        Some(old.remove(alike))
-    };
-    let alike: Vec<_> = settings.iter().map(&mut take_alike).collect();
-    let mut left = old.into_iter();
-    let kept = alike.into_iter().map(|alike| alike.or_else(|| left.next()));
-    limits.extend(settings.iter().zip(kept).map(|(new, kept)| match kept {
-        None => RateLimiter::new(*new, now),
-        Some(mut limit) => {
-            limit.reconfigure(now, *new);
-            limit
-        }
-    }));
 }

@@ -32,6 +32,8 @@ pub struct View {
     pub in_flight: u32,
     /// The most requests at once, if limited.
     pub concurrency: Option<u32>,
+    /// Requests that wait.
+    pub queued: usize,
 }
 
 impl Quota {

@@ -1,6 +1,7 @@
 mod admission;
 mod concurrent;
 mod reconfigure;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ fn small() -> LimiterSettings {
         requests: vec![RateSettings::new(10, MINUTE)],
         tokens: vec![RateSettings::new(1_000, MINUTE)],
         concurrency: Some(Concurrency::Fixed(3)),
+        queue: None,
     }
 }
 
