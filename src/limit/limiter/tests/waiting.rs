@@ -58,6 +58,14 @@ async fn a_request_waits_for_a_rate_to_give_room() {
     assert!(start.elapsed() >= 30 * MILLISECOND);
 }
 
+#[tokio::test]
+async fn room_at_the_last_moment_is_in_time() {
+    let requests = vec![RateSettings { burst: Some(1), ..RateSettings::new(100, SECOND) }];
+    let (limiter, start) = limiter(LimiterSettings { requests, concurrency: None, ..single() });
+    drop(limiter.admit(start, 0).unwrap());
+    drop(soon(limiter.acquire("a", 0, start + 10 * MILLISECOND)).await.unwrap());
+}
+
 /// The one at the front was not when it came, and needs its timer now.
 #[tokio::test]
 async fn every_request_that_comes_to_the_front_is_woken_by_the_rate() {
