@@ -2,6 +2,7 @@
 //! everywhere but where a request really waits.
 
 pub mod adaptive;
+pub mod keyed;
 pub mod limiter;
 pub mod permits;
 pub mod queue;

@@ -1,6 +1,5 @@
 //! The limits of a limiter: all let a request through, or none is charged.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -17,7 +16,7 @@ pub(super) struct Limits {
     requests: Vec<RateLimiter>,
     tokens: Vec<RateLimiter>,
     concurrency: Option<AtOnce>,
-    permits: Arc<Permits>,
+    permits: Permits,
 }
 
 /// A limit of requests at once.
@@ -47,7 +46,7 @@ pub(super) enum Blocked {
 }
 
 impl Limits {
-    pub(super) fn new(permits: Arc<Permits>) -> Self {
+    pub(super) fn new(permits: Permits) -> Self {
         Self { requests: Vec::new(), tokens: Vec::new(), concurrency: None, permits }
     }
 

@@ -28,7 +28,7 @@ use waiting::Waiting;
 /// The limits of one provider, model or client, shared by every request they apply to and kept across reloads.
 #[derive(Debug)]
 pub struct Limiter {
-    permits: Arc<Permits>,
+    permits: Permits,
     state: Mutex<State>,
     /// Makes numbers of the clients' names for the queue.
     hasher: RandomState,
@@ -37,8 +37,8 @@ pub struct Limiter {
 impl Limiter {
     /// Limits of which nothing is used.
     pub fn new(settings: &LimiterSettings, now: Instant) -> Self {
-        let permits = Arc::new(Permits::new(u32::MAX));
-        let state = Mutex::new(State::new(settings, Arc::clone(&permits), now));
+        let permits = Permits::new(u32::MAX);
+        let state = Mutex::new(State::new(settings, permits.clone(), now));
         Self { permits, state, hasher: RandomState::new() }
     }
 

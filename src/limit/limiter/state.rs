@@ -30,7 +30,7 @@ pub(super) enum Entered {
 }
 
 impl State {
-    pub(super) fn new(settings: &LimiterSettings, permits: Arc<Permits>, now: Instant) -> Self {
+    pub(super) fn new(settings: &LimiterSettings, permits: Permits, now: Instant) -> Self {
         let mut state = Self { limits: Limits::new(permits), queue: FairQueue::new(0), queue_settings: None, latest: now };
         state.reconfigure(now, settings);
         state
