@@ -8,8 +8,8 @@ use super::view::Quotas;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub kind: RefusalKind,
-    /// When it may be let through, as far as that is known: the longest wait of the limits over time. Never shorter than the
-    /// truth, if nothing is given back.
+    /// The time after which every limit over time would let it through, if nothing else were used or given back. `None` where only
+    /// the end of other requests makes room, or nothing does.
     pub wait: Option<Duration>,
     /// What is left of the limits.
     pub quotas: Quotas,

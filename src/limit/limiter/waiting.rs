@@ -40,7 +40,7 @@ impl Waiter {
         Self { tokens, status: Mutex::new(Status::Waiting { room_at: None }), changed: Notify::new() }
     }
 
-    /// It is the foremost, and there will be room at this time.
+    /// It is the foremost. Time alone gives room then; or, with `None`, it takes another request to end.
     pub(super) fn wake_at(&self, at: Option<Instant>) {
         let mut status = self.status.lock();
         if let Status::Waiting { room_at } = &mut *status

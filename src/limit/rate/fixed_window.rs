@@ -45,10 +45,6 @@ impl FixedWindow {
         self.ends = now.checked_add(nanos(per - into)).unwrap_or(now);
         self.used = 0;
     }
-
-    fn room(&self) -> u64 {
-        self.amount.saturating_sub(self.used)
-    }
 }
 
 impl Count for FixedWindow {
@@ -58,12 +54,10 @@ impl Count for FixedWindow {
 
     fn check(&mut self, now: Instant, n: u64) -> Result<(), Wait> {
         self.advance(now);
-        if n <= self.room() {
-            Ok(())
-        } else if n > self.amount {
-            Err(Wait::Never)
-        } else {
-            Err(Wait::For(self.ends.saturating_duration_since(now)))
+        match self.amount.checked_sub(self.used) {
+            Some(room) if n <= room => Ok(()),
+            _ if n > self.amount => Err(Wait::Never),
+            _ => Err(Wait::For(self.ends.saturating_duration_since(now))),
         }
     }
 

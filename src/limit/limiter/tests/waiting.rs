@@ -34,6 +34,14 @@ fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }
 
+#[test]
+fn what_a_request_holds_may_change_threads() {
+    fn is_send<T: Send>(_: &T) {}
+    let (limiter, now) = limiter(single());
+    is_send(&limiter.acquire("a", 0, now));
+    is_send(&limiter.admit(now, 0));
+}
+
 #[tokio::test]
 async fn a_request_waits_for_one_that_ends() {
     let (limiter, now) = limiter(single());

@@ -57,3 +57,16 @@ fn assert_wait_is_exact(limiter: &RateLimiter, now: Instant, n: u64, wait: Wait)
         }
     }
 }
+
+/// Once more has been used than there was, not even a request without tokens fits.
+#[test]
+fn a_debt_lets_nothing_through() {
+    let start = Instant::now();
+    for algorithm in [Algorithm::TokenBucket, Algorithm::SlidingWindow, Algorithm::FixedWindow { boundary: start }] {
+        let mut limiter = RateLimiter::new(RateSettings { algorithm, ..RateSettings::new(10, MINUTE) }, start);
+        limiter.charge(start, 10);
+        assert_eq!(limiter.check(start, 0), Ok(()), "{algorithm:?}");
+        limiter.charge(start, 1);
+        assert!(matches!(limiter.check(start, 0), Err(Wait::For(_))), "{algorithm:?}");
+    }
+}
