@@ -31,13 +31,17 @@ build: setup-rust ## the release binary, target/release/llm-sidecar
 	$(CARGO) build --locked --release
 
 .PHONY: test
-test: lint test-rust test-sdk ## every test that needs no key and no network; installs what it needs and lacks
+test: lint test-rust test-loom test-sdk ## every test that needs no key and no network; installs what it needs and lacks
 	@echo "make test: all passed"
 
 .PHONY: test-rust
 test-rust: setup-rust ## unit and integration tests
 	scripts/setup chaos || echo "make test-rust: some chaos tests will not run"
 	$(CARGO) test --locked
+
+.PHONY: test-loom
+test-loom: setup-rust ## checks every interleaving of the code that threads share
+	CARGO_TARGET_DIR=$(TARGET)/loom $(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
 
 .PHONY: test-sdk
 test-sdk: setup-rust ## the official SDKs (Python, Node) against the proxy and the simulator
@@ -71,11 +75,13 @@ bench: setup-rust ## compares direct, nginx and the proxy on this machine, and p
 .PHONY: lint
 lint: setup-rust ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check
+	$(CARGO) fmt --check --manifest-path tests/loom/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 .PHONY: fmt
 fmt: ## formats the code
 	$(CARGO) fmt
+	$(CARGO) fmt --manifest-path tests/loom/Cargo.toml
 
 .PHONY: deny
 deny: setup-rust ## licences, banned crates and sources of the dependencies (advisories too, where the database can be reached)

@@ -5,3 +5,4 @@ pub mod json;
 pub mod outcome;
 pub mod raw;
 pub mod secret;
+pub mod sync;

@@ -1,0 +1,10 @@
+//! The project's files under the checker's `base::sync`.
+
+pub mod base {
+    pub mod sync;
+}
+
+#[path = "../../../src/limit/keyed.rs"]
+pub mod keyed;
+#[path = "../../../src/limit/permits.rs"]
+pub mod permits;
