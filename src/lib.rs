@@ -14,7 +14,7 @@
 //! | 5 | [`upstream`] | connections to vendors |
 //! | 4 | [`vendor`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
-//! | 2 | [`chat`], [`config`] | the hub every dialect reads into and writes from; the configuration file |
+//! | 2 | [`chat`], [`config`], [`limit`] | the hub every dialect reads into and writes from; the configuration file; breakers, budgets, latencies |
 //! | 1 | [`codec`], [`metrics`] | framing without I/O; metric families |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON |
 //!
@@ -39,6 +39,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod dialect;
+pub mod limit;
 pub mod metrics;
 pub mod proxy;
 pub mod runtime;
