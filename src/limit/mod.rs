@@ -3,6 +3,8 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`breaker`] | a circuit breaker for one upstream |
 //! | `ring` | counts over a sliding window, shared by the others |
 
+pub mod breaker;
 mod ring;

@@ -49,8 +49,7 @@ impl<T: Copy + Default, const N: usize> Ring<T, N> {
             _ => self.buckets = [T::default(); N],
         }
         // What is left of the newest bucket's span has passed already.
-        let into = past.as_nanos() % self.span.as_nanos();
-        self.began = now - nanoseconds(into);
+        self.began = now - Duration::from_nanos_u128(past.as_nanos() % self.span.as_nanos());
     }
 
     fn span(window: Duration) -> Duration {
@@ -75,11 +74,6 @@ impl<T: Copy + Default + AddAssign, const N: usize> Ring<T, N> {
         self.buckets = buckets;
         self.span = span;
     }
-}
-
-/// A remainder of a bucket's span; spans of 584 years would not fit, and are not met.
-fn nanoseconds(count: u128) -> Duration {
-    u64::try_from(count).map_or(Duration::MAX, Duration::from_nanos)
 }
 
 #[cfg(test)]
