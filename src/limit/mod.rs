@@ -3,8 +3,12 @@
 //!
 //! | module | holds |
 //! |---|---|
+//! | [`backoff`] | how long to wait before a retry |
 //! | [`breaker`] | a circuit breaker for one upstream |
+//! | [`retry_budget`] | how many retries a provider's requests may make |
 //! | `ring` | counts over a sliding window, shared by the others |
 
+pub mod backoff;
 pub mod breaker;
+pub mod retry_budget;
 mod ring;
