@@ -13,7 +13,7 @@ use super::body::collect::collect;
 use super::body::event_stream::{EventStream, Mode, malformed_frame};
 use super::body::source::{Deadlines, Source};
 use super::call::Call;
-use super::classify::{self, Next};
+use super::classify;
 use super::meter::Meter;
 use super::respond::Answer;
 use super::worker::Worker;
@@ -34,7 +34,7 @@ const MAX_WAIT: Duration = Duration::from_secs(10);
 /// A failed attempt.
 struct Failed {
     class: AttemptClass,
-    /// The vendor's own status, 0 where none came.
+    /// The vendor's own status, or, where none came, that of `error`.
     status: u16,
     /// The same target would fail in the same way again.
     hopeless: bool,
@@ -56,8 +56,8 @@ pub(super) async fn run(worker: &Arc<Worker>, snapshot: &Snapshot, call: Call, m
             Err(failed) => failed,
         };
         meter.attempt_ended(failed.class);
-        let Next { retry_same, fall_back } = classify::next(failed.class, failed.status);
-        let retry_same = retry_same && !failed.hopeless;
+        let retry_same = failed.class.retry_same() && !failed.hopeless;
+        let fall_back = failed.class.fall_back(failed.status);
         let spent = meter.attempts() >= most;
         let another = at + 1 < call.targets.len();
         tracing::debug!(
@@ -152,7 +152,7 @@ async fn attempt(
     answered.map_err(|mut error| {
         error.message = redacted(provider, &error.message);
         let class = if error.fault == Fault::Upstream && is_refusal(&error) { AttemptClass::Refused } else { AttemptClass::Ambiguous };
-        Failed { class, status: 0, hopeless: false, error }
+        Failed { class, status: error.status, hopeless: false, error }
     })
 }
 
@@ -347,7 +347,7 @@ fn refused_here(error: ApiError) -> Failed {
 }
 
 fn ambiguous(error: ApiError) -> Failed {
-    Failed { class: AttemptClass::Ambiguous, status: 0, hopeless: false, error }
+    Failed { class: AttemptClass::Ambiguous, status: error.status, hopeless: false, error }
 }
 
 /// What the client is told of a request that got no answer; hosts and addresses stay in the log.
@@ -374,7 +374,9 @@ pub(super) fn send_error(error: &SendError) -> ApiError {
 fn send_failed(error: &SendError) -> Failed {
     // A certificate does not become valid by asking again.
     let hopeless = error.kind == SendErrorKind::TlsUntrusted;
-    Failed { class: error.kind.class(), status: 0, hopeless, error: send_error(error) }
+    let class = error.kind.class();
+    let error = send_error(error);
+    Failed { class, status: error.status, hopeless, error }
 }
 
 fn is_stream(vendor: &dyn Dialect, headers: &HeaderMap) -> bool {

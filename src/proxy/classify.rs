@@ -1,4 +1,4 @@
-//! From an error to the class that retry and fallback go by, and to a metric label of a closed set.
+//! From an error to the attempt's class, which decides what follows, and to a metric label of a closed set.
 
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, ErrorKind, Fault};
@@ -14,24 +14,6 @@ pub(super) fn answer(status: u16, error: &ApiError) -> AttemptClass {
         408 | 424 | 500 | 502 | 504 | 505.. => AttemptClass::Ambiguous,
         _ => AttemptClass::Deterministic,
     }
-}
-
-/// What becomes of a request after a failed attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Next {
-    pub retry_same: bool,
-    pub fall_back: bool,
-}
-
-pub(super) fn next(class: AttemptClass, status: u16) -> Next {
-    let (retry_same, fall_back) = match class {
-        AttemptClass::NotSent | AttemptClass::Refused => (true, true),
-        AttemptClass::QuotaGone | AttemptClass::Ambiguous => (false, true),
-        // Another credential may be right where this one is not.
-        AttemptClass::Deterministic => (false, matches!(status, 401 | 403)),
-        AttemptClass::Success | AttemptClass::Committed | AttemptClass::ClientCancel => (false, false),
-    };
-    Next { retry_same, fall_back }
 }
 
 /// The codes the sidecar gives itself; a vendor's own words are counted as one.
