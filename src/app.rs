@@ -12,7 +12,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{self, Config, LogFormat, Source};
-use crate::proxy::{AccessLog, Drain, Worker};
+use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
@@ -49,6 +49,7 @@ pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
                 pool: Pool::default(),
                 access_log: Arc::clone(&access_log),
                 drain: Arc::clone(&drain),
+                mirrored: Mirrored::default(),
             };
             let listeners = data.iter().map(TcpListener::try_clone).collect::<Result<_, _>>()?;
             start_worker(number, worker, listeners, tls.clone(), Arc::clone(&capacity), phases.clone())

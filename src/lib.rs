@@ -14,7 +14,7 @@
 //! | 5 | [`upstream`] | connections to vendors |
 //! | 4 | [`vendor`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
-//! | 2 | [`chat`], [`config`], [`limit`] | the hub every dialect reads into and writes from; the configuration file; what may be sent, at once and over time |
+//! | 2 | [`cache`], [`chat`], [`config`], [`limit`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; what may be sent, at once and over time |
 //! | 1 | [`codec`], [`metrics`] | framing without I/O; metric families |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
 //!
@@ -24,16 +24,20 @@
 //! 2. [`proxy::handle`] takes the snapshot of the moment; the request lives and dies with it.
 //! 3. `proxy::route` and `proxy::ingress` find what is asked, who asks, and read the body; the dialect's view finds `model`
 //!    and `stream` without building a tree. 400 to 415 are decided here.
-//! 4. `proxy::attempt` goes through the targets: the request is edited (same dialect) or translated (another), sent by
-//!    [`upstream`], and its answer judged by head *and* first content. Until then nothing has gone to the client.
+//! 4. `proxy::admit` lets it in by the client's limits. A route with a cache may answer then (`proxy::cached`); else
+//!    `proxy::forward` goes through the targets. Each attempt passes the target's breaker and limits (`proxy::admit`);
+//!    `proxy::exchange` edits the request (same dialect) or translates it (another), has [`upstream`] send it, and judges the
+//!    answer by head *and* first content. Until then nothing has gone to the client, and another attempt is free.
 //! 5. `proxy::respond` writes the head; the body is a `proxy::Body`: bytes at hand, an event stream that is relayed or
 //!    translated as it is polled, or bytes passed on.
-//! 6. The `Meter` on the body fires once, when the body ends, breaks or is dropped: metrics and one access-log line.
+//! 6. The `Meter` on the body fires once, when the body ends, breaks or is dropped: the `Attempt` it carries tells the breaker
+//!    and settles the limits, then metrics and one access-log line.
 #![forbid(unsafe_code)]
 
 pub mod admin;
 pub mod app;
 pub mod base;
+pub mod cache;
 pub mod chat;
 pub mod cli;
 pub mod codec;

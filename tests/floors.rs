@@ -9,6 +9,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("base", 0),
     ("codec", 1),
     ("metrics", 1),
+    ("cache", 2),
     ("chat", 2),
     ("config", 2),
     ("limit", 2),
@@ -219,7 +220,7 @@ mod tests {
 
     #[test]
     fn a_module_without_a_floor_is_found() {
-        assert_eq!(faults("cache/mod.rs", ""), 1);
-        assert_eq!(faults("proxy/mod.rs", "use crate::cache::Cache;\n"), 1);
+        assert_eq!(faults("cellar/mod.rs", ""), 1);
+        assert_eq!(faults("proxy/mod.rs", "use crate::cellar::Cellar;\n"), 1);
     }
 }

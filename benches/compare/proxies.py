@@ -90,24 +90,26 @@ providers:
     models: [gpt-4o-mini]
     timeout: {{connect: 5s, first_token: 60s, idle: 60s, total: 10m}}
     retry: {{attempts: 3, backoff: 100ms..2s, budget: 20%}}
-    limit: &limit
-      requests: {{rate: 1000000/s}}
-      tokens: {{rate: 1000000000/s}}
-      concurrency: {{max: 100000}}
-    breaker: &breaker {{consecutive_failures: 5, failure_ratio: 0.5, min_requests: 20, window: 30s, open: 5s..60s}}
+    {guards}
   anthropic:
     type: anthropic
     base_url: http://{upstream}
     api_key: sk-ant-bench-fedcba9876543210
     models: [claude-haiku-4-5]
-    limit: *limit
-    breaker: *breaker
+    {guards}
 models:
   fast: {{targets: [{{provider: openai, model: gpt-4o-mini}}]}}
   claude: {{targets: [{{provider: anthropic, model: claude-haiku-4-5}}]}}
 prices:
   overrides: {{openai/gpt-4o-mini: {{input: 0.15, output: 0.60, per: 1M}}, anthropic/claude-haiku-4-5: {{input: 1.00, output: 5.00, per: 1M}}}}
 """
+
+GUARDS = (
+    "limit: {requests: {rate: 1000000/s}, tokens: {rate: 1000000000/s}, concurrency: {max: 100000}}\n"
+    "    breaker: {consecutive_failures: 5, failure_ratio: 0.5, min_requests: 20, window: 30s, open: 5s..60s}"
+)
+# What limits and breaker cost is the difference to this, in the same run.
+NO_GUARDS = "breaker: {enabled: false}"
 
 
 def free_port() -> int:
@@ -219,20 +221,22 @@ def install_nginx() -> str:
     return found
 
 
-def make(binary: Path, upstream: str, folder: Path, core: int | None) -> list[Server]:
-    """nginx, haproxy if it is installed, and the sidecar."""
+def make(binary: Path, upstream: str, folder: Path, core: int | None, unguarded: bool) -> list[Server]:
+    """nginx, haproxy if it is installed, the sidecar, and (`unguarded`) one without limits and breaker."""
     made = []
 
-    def add(name: str, template: str, command: list[str]) -> None:
+    def add(name: str, template: str, command: list[str], guards: str = "") -> None:
         port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""
         config = folder / f"{name}.conf"
-        config.write_text(template.format(port=port, admin=free_port(), upstream=upstream, folder=folder, user=user))
+        config.write_text(template.format(port=port, admin=free_port(), upstream=upstream, folder=folder, user=user, guards=guards))
         made.append(Server(name, port, [*command, str(config)], folder, core))
 
     add("nginx", NGINX, [install_nginx(), "-p", str(folder), "-e", str(folder / "nginx.error.log"), "-c"])
     haproxy = shutil.which("haproxy", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
     if haproxy:
         add("haproxy", HAPROXY, [haproxy, "-db", "-f"])
-    add("sidecar", SIDECAR, [str(binary), "serve", "--config"])
+    add("sidecar", SIDECAR, [str(binary), "serve", "--config"], GUARDS)
+    if unguarded:
+        add("unguarded", SIDECAR, [str(binary), "serve", "--config"], NO_GUARDS)
     return made

@@ -36,10 +36,18 @@ def summary(values: dict[str, dict[str, list[float]]]) -> dict:
     return result
 
 
+def guarded(proxies: dict) -> str:
+    """What limits and breaker cost: the median of the ratios of the same round."""
+    pairs = zip(proxies.get("sidecar", {}).get("rounds", []), proxies.get("unguarded", {}).get("rounds", []))
+    found = [value / base for value, base in pairs if base > 0]
+    return f"{median(found):.3f}" if found else ""
+
+
 def table(found: dict, scale: Scale) -> str:
     """A Markdown table: median (least..most), and the ratio to nginx in the same round."""
-    names = [name for name in ("direct", "nginx", "haproxy", "sidecar") if any(name in row["proxies"] for row in found.values())]
-    lines = [["", *names, "sidecar / nginx"]]
+    names = [name for name in ("direct", "nginx", "haproxy", "sidecar", "unguarded") if any(name in row["proxies"] for row in found.values())]
+    both = "unguarded" in names
+    lines = [["", *names, "sidecar / nginx", *(["sidecar / unguarded"] if both else [])]]
     for key, row in found.items():
         digits = ROWS[key][2]
         label = row["label"].replace("slow streams", f"{scale.streams:,} slow streams").replace("many streams", f"{scale.many_streams:,} streams")
@@ -55,6 +63,8 @@ def table(found: dict, scale: Scale) -> str:
             cells.append(text)
         ratio = row["proxies"].get("sidecar", {}).get("ratio")
         cells.append("" if ratio is None else f"{ratio:.2f}")
+        if both:
+            cells.append(guarded(row["proxies"]))
         lines.append(cells)
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     lines.insert(1, ["-" * width for width in widths])

@@ -5,9 +5,11 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::auth::{self, Refused};
 use super::serve::Admin;
+use super::upstreams::{self, Hand};
 use crate::base::id;
 use crate::config::Role;
 
@@ -22,6 +24,10 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
         ("/metrics", &[Method::GET, Method::HEAD]),
         ("/api/v1/config/status", &[Method::GET]),
         ("/api/v1/config/reload", &[Method::POST]),
+        ("/api/v1/limits", &[Method::GET]),
+        ("/api/v1/breakers", &[Method::GET]),
+        ("/api/v1/breakers/force-open", &[Method::POST]),
+        ("/api/v1/breakers/reset", &[Method::POST]),
     ];
     let Some((_, methods)) = known.iter().find(|(p, _)| *p == path) else {
         return error(StatusCode::NOT_FOUND, "unknown_url", "there is nothing at this path");
@@ -30,7 +36,10 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
         return error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method");
     }
     match path {
-        "/" => text("text/plain", "llm-sidecar admin: /healthz /readyz /metrics /api/v1/config/status /api/v1/config/reload\n"),
+        "/" => text(
+            "text/plain",
+            "llm-sidecar admin: /healthz /readyz /metrics /api/v1/config/status /api/v1/config/reload /api/v1/limits /api/v1/breakers\n",
+        ),
         "/healthz" | "/livez" => text("text/plain", "ok\n"),
         "/readyz" if admin.drain.is_draining() => {
             let mut response = text("text/plain", "draining\n");
@@ -38,14 +47,18 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
             response
         }
         "/readyz" => text("text/plain", "ready\n"),
-        "/metrics" => text("application/openmetrics-text; version=1.0.0; charset=utf-8", admin.runtime.metrics.encode()),
-        "/api/v1/config/status" => match authorize(admin, &request, Role::Viewer) {
-            Err(refused) => refused,
-            Ok(()) => json_body(StatusCode::OK, &serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
-        },
+        "/metrics" => {
+            admin.runtime.snapshot().measure(&admin.runtime.metrics, Instant::now());
+            text("application/openmetrics-text; version=1.0.0; charset=utf-8", admin.runtime.metrics.encode())
+        }
+        "/api/v1/config/status" => viewed(admin, &request, |admin| serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
+        "/api/v1/limits" => viewed(admin, &request, |admin| upstreams::limits(&admin.runtime.snapshot())),
+        "/api/v1/breakers" => viewed(admin, &request, |admin| upstreams::breakers(&admin.runtime.snapshot())),
+        "/api/v1/breakers/force-open" => by_hand(admin, &request, Hand::ForceOpen),
+        "/api/v1/breakers/reset" => by_hand(admin, &request, Hand::Reset),
         _ => match authorize(admin, &request, Role::Operator) {
             Err(refused) => refused,
-            Ok(()) => {
+            Ok(_) => {
                 let status = admin.reload().await;
                 let code = if status.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
                 json_body(code, &serde_json::to_value(status).unwrap_or(Value::Null))
@@ -54,9 +67,33 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
     }
 }
 
-fn authorize<B>(admin: &Admin, request: &Request<B>, needed: Role) -> Result<(), Response<Full<Bytes>>> {
+/// What any role may see.
+fn viewed<B>(admin: &Admin, request: &Request<B>, show: impl FnOnce(&Admin) -> Value) -> Response<Full<Bytes>> {
+    match authorize(admin, request, Role::Viewer) {
+        Err(refused) => refused,
+        Ok(_) => json_body(StatusCode::OK, &show(admin)),
+    }
+}
+
+fn by_hand<B>(admin: &Admin, request: &Request<B>, hand: Hand) -> Response<Full<Bytes>> {
+    let who = match authorize(admin, request, Role::Operator) {
+        Err(refused) => return refused,
+        Ok(who) => who,
+    };
+    let query = request.uri().query().unwrap_or_default();
+    match upstreams::act(&admin.runtime.snapshot(), hand, query) {
+        Ok(done) => {
+            tracing::info!(who, ?hand, query, %done, "breakers were changed by hand");
+            json_body(StatusCode::OK, &done)
+        }
+        Err((param, message)) => error_of(StatusCode::BAD_REQUEST, "invalid_value", Some(param), &message),
+    }
+}
+
+/// The name of the token the request comes with.
+fn authorize<B>(admin: &Admin, request: &Request<B>, needed: Role) -> Result<String, Response<Full<Bytes>>> {
     let snapshot = admin.runtime.snapshot();
-    auth::check(&snapshot.config.admin.tokens, request.headers(), needed).map_err(|refused| match refused {
+    auth::check(&snapshot.config.admin.tokens, request.headers(), needed).map(str::to_owned).map_err(|refused| match refused {
         Refused::Closed => error(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
         Refused::Unknown => error(StatusCode::UNAUTHORIZED, "invalid_api_key", "a valid admin token is needed: `Authorization: Bearer …`"),
         Refused::Role => error(StatusCode::FORBIDDEN, "permission_denied", "the token's role does not permit this"),
@@ -76,13 +113,18 @@ fn json_body(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
 }
 
 fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
+    error_of(status, code, None, message)
+}
+
+/// An error in OpenAI's shape; `param` names what is wrong.
+fn error_of(status: StatusCode, code: &str, param: Option<&str>, message: &str) -> Response<Full<Bytes>> {
     let kind = match status.as_u16() {
         401 => "authentication_error",
         403 => "permission_error",
         _ => "invalid_request_error",
     };
     let id = id::request_id();
-    let mut response = json_body(status, &json!({"error": {"message": message, "type": kind, "param": null, "code": code}}));
+    let mut response = json_body(status, &json!({"error": {"message": message, "type": kind, "param": param, "code": code}}));
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert("x-request-id", id);
     }

@@ -14,8 +14,8 @@ pub(super) enum Refused {
     Role,
 }
 
-/// Whether the request's token has at least `needed`.
-pub(super) fn check(tokens: &[AdminToken], headers: &HeaderMap, needed: Role) -> Result<(), Refused> {
+/// The name of the request's token, if its role is at least `needed`.
+pub(super) fn check<'a>(tokens: &'a [AdminToken], headers: &HeaderMap, needed: Role) -> Result<&'a str, Refused> {
     if tokens.is_empty() {
         return Err(Refused::Closed);
     }
@@ -29,12 +29,12 @@ pub(super) fn check(tokens: &[AdminToken], headers: &HeaderMap, needed: Role) ->
     // All are compared, so that time tells nothing of which one fits.
     let found = tokens.iter().fold(None, |found, token| {
         let equal = aws_lc_rs::constant_time::verify_slices_are_equal(digest(token.token.expose()).as_ref(), presented.as_ref()).is_ok();
-        if equal { Some(token.role) } else { found }
+        if equal { Some(token) } else { found }
     });
     match found {
         None => Err(Refused::Unknown),
-        Some(role) if role < needed => Err(Refused::Role),
-        Some(_) => Ok(()),
+        Some(token) if token.role < needed => Err(Refused::Role),
+        Some(token) => Ok(&token.name),
     }
 }
 
@@ -52,11 +52,11 @@ mod tests {
         let check = |token: &str, needed| {
             let mut headers = HeaderMap::new();
             headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-            super::check(&tokens, &headers, needed)
+            super::check(&tokens, &headers, needed).map(str::to_owned)
         };
-        assert_eq!(check("viewer-token", Role::Viewer), Ok(()));
+        assert_eq!(check("viewer-token", Role::Viewer), Ok("v".to_owned()));
         assert_eq!(check("viewer-token", Role::Operator), Err(Refused::Role));
-        assert_eq!(check("operator-token", Role::Operator), Ok(()));
+        assert_eq!(check("operator-token", Role::Operator), Ok("o".to_owned()));
         assert_eq!(check("viewer-toke", Role::Viewer), Err(Refused::Unknown));
         assert_eq!(super::check(&[], &HeaderMap::new(), Role::Viewer), Err(Refused::Closed));
     }

@@ -4,5 +4,6 @@ mod api;
 mod auth;
 mod serve;
 mod spare;
+mod upstreams;
 
 pub use serve::{Admin, run};

@@ -152,6 +152,32 @@ impl AttemptClass {
     }
 }
 
+/// What a cache did for a request of a route that has one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CacheResult {
+    /// A kept answer was given again.
+    Hit,
+    /// There was none; the upstream was asked.
+    Miss,
+    /// The answer is that of the same request at the same time.
+    Shared,
+    /// The request wanted no kept answer, or is of a kind whose answers are not kept.
+    Bypass,
+}
+
+impl CacheResult {
+    pub const ALL: [Self; 4] = [Self::Hit, Self::Miss, Self::Shared, Self::Bypass];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Shared => "shared",
+            Self::Bypass => "bypass",
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

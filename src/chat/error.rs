@@ -31,6 +31,24 @@ pub enum Fault {
     Sidecar,
 }
 
+/// What a limit over time counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LimitUnit {
+    Requests,
+    Tokens,
+}
+
+/// A limit over time as it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitState {
+    pub unit: LimitUnit,
+    /// The most that can be taken at once.
+    pub limit: u64,
+    pub remaining: u64,
+    /// Until all of it can be taken again.
+    pub reset: Duration,
+}
+
 /// An error for the client. Each dialect writes it in its own shape; all four of OpenAI's keys are always there.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError {
@@ -45,6 +63,8 @@ pub struct ApiError {
     pub param: Option<String>,
     /// How long the client should wait before it tries again.
     pub retry_after: Option<Duration>,
+    /// The limits of the sidecar that the request met, for `x-ratelimit-*`.
+    pub limits: Vec<LimitState>,
     /// `Some(false)` tells OpenAI's and Anthropic's SDKs not to retry by themselves.
     pub should_retry: Option<bool>,
     /// Further keys of the vendor's error object worth keeping (Azure's `innererror`).
@@ -61,6 +81,7 @@ impl ApiError {
             code: Some(Cow::Borrowed(code)),
             param: None,
             retry_after: None,
+            limits: Vec::new(),
             should_retry: None,
             extra: serde_json::Map::new(),
         }

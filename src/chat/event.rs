@@ -70,6 +70,15 @@ pub enum Event {
 }
 
 impl Event {
+    /// How much it says, in bytes.
+    pub fn length(&self) -> usize {
+        match self {
+            Self::Text { text, .. } | Self::Thinking { text, .. } | Self::Refusal { text, .. } => text.len(),
+            Self::ToolArguments { fragment, .. } => fragment.len(),
+            _ => 0,
+        }
+    }
+
     /// Whether the client sees something of the answer in it: the commit point is the first such event.
     pub fn is_content(&self) -> bool {
         match self {

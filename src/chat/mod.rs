@@ -8,7 +8,7 @@ mod request;
 mod response;
 mod usage;
 
-pub use error::{ApiError, ErrorKind, Fault};
+pub use error::{ApiError, ErrorKind, Fault, LimitState, LimitUnit};
 pub use event::{Citation, Event, FinishReason};
 pub use fold::{Collector, unfold};
 pub use request::{

@@ -11,6 +11,10 @@ const BYTES_PER_TOKEN: u64 = 4;
 const MEDIA_TOKENS: u64 = 1600;
 /// Base64 from this length on is media, not text.
 const MEDIA_MIN_BYTES: usize = 256;
+/// In a body up to this size media cannot weigh much more than they count.
+const SMALL: usize = 16 << 10;
+/// One of these stands before media in every dialect.
+const MEDIA_WORDS: [&[u8]; 3] = [b"base64", b"\"data\"", b"\"images\""];
 /// What the framing of a request costs.
 const BASE_TOKENS: u64 = 3;
 
@@ -21,6 +25,13 @@ pub fn estimate_tokens(body: &[u8]) -> u64 {
         _ => body.len() as u64,
     };
     BASE_TOKENS + weight.div_ceil(BYTES_PER_TOKEN)
+}
+
+/// The same at a glance, for reserving tokens until the vendor has counted them: by the body's length alone, unless there may be
+/// media in it, whose length says nothing.
+pub fn estimate_tokens_roughly(body: &[u8]) -> u64 {
+    let may_hold_media = body.len() > SMALL && MEDIA_WORDS.iter().any(|word| memchr::memmem::find(body, word).is_some());
+    if may_hold_media { estimate_tokens(body) } else { BASE_TOKENS + (body.len() as u64).div_ceil(BYTES_PER_TOKEN) }
 }
 
 /// A quarter of a token for each ASCII character; a whole one for any other, as most scripts need about that many.
@@ -101,14 +112,35 @@ impl<'de> Deserialize<'de> for Weight {
     }
 }
 
-/// Long and without a space: base64, not words.
+/// Base64, by itself or in a `data:` URL (RFC 2397).
 fn is_media(text: &str) -> bool {
-    text.len() >= MEDIA_MIN_BYTES && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
+    let data = text.strip_prefix("data:").and_then(|url| url.split_once(";base64,")).map_or(text, |(_, data)| data);
+    data.len() >= MEDIA_MIN_BYTES && data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn at_a_glance_text_counts_by_its_length_and_media_do_not() {
+        let text = format!(r#"{{"messages":[{{"role":"user","content":"{}"}}]}}"#, "word ".repeat(10_000));
+        let (rough, exact) = (estimate_tokens_roughly(text.as_bytes()), estimate_tokens(text.as_bytes()));
+        assert!(rough.abs_diff(exact) < 20, "{rough}, {exact}");
+        let media = "A".repeat(4 << 20);
+        for body in [
+            format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"type":"image_url","image_url":{{"url":"data:image/png;base64,{media}"}}}}]}}]}}"#
+            ),
+            format!(
+                r#"{{"messages":[{{"role":"user","content":[{{"type":"input_audio","input_audio":{{"data":"{media}","format":"wav"}}}}]}}]}}"#
+            ),
+            format!(r#"{{"messages":[{{"role":"user","content":"x","images":["{media}"]}}]}}"#),
+        ] {
+            assert_eq!(estimate_tokens_roughly(body.as_bytes()), estimate_tokens(body.as_bytes()));
+            assert!(estimate_tokens_roughly(body.as_bytes()) < 2000, "{}", &body[..80]);
+        }
+    }
 
     #[test]
     fn a_sentence_tools_and_an_image_are_of_the_right_size() {

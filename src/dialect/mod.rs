@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 
 use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
 use crate::codec::Framing;
-pub use estimate::estimate_tokens;
+pub use estimate::{estimate_tokens, estimate_tokens_roughly};
 pub use quirks::Quirks;
 
 /// The dialect of an id.
@@ -229,6 +229,8 @@ pub trait Tap: Send {
 pub struct Seen {
     /// Something of the answer has come. A tap sets it again for each event with content.
     pub content: bool,
+    /// About how many bytes of content have come, where that is known without reading it.
+    pub said: u64,
     /// The answer is whole: the vendor's terminal marker has come.
     pub done: bool,
     /// The latest token counts.

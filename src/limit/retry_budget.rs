@@ -5,8 +5,8 @@
 //!
 //! - at once: fewer retries under way than the ratio of the requests under way, but three are always allowed, as in Envoy's
 //!   retry budget;
-//! - over ten seconds: no more retries than the ratio of the first attempts of that time and three, as in Finagle's. Without it,
-//!   retries of an upstream that refuses at once would never be under way together, however many there are.
+//! - over ten seconds: no more retries than the ratio of the first attempts of that time and a few more, as in Finagle's. Without
+//!   it, retries of an upstream that refuses at once would never be under way together, however many there are.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::ring::Ring;
 
-/// Retries that are allowed whatever the ratio says.
+/// Retries at once that are allowed whatever the ratio says.
 const ALWAYS: u64 = 3;
 /// How far back first attempts and retries are counted, a second a bucket.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -30,6 +30,8 @@ pub struct RetryBudget {
 
 struct State {
     ratio: u64,
+    /// Retries in a window that are allowed whatever the ratio says.
+    few: u64,
     /// Requests under way.
     requests: u64,
     /// Retries under way.
@@ -44,9 +46,11 @@ struct Counts {
 }
 
 impl RetryBudget {
-    /// `ratio` is how many retries there may be for one request; 0.2 is usual.
-    pub fn new(ratio: f64, now: Instant) -> Self {
-        Self { state: Mutex::new(State { ratio: millionths(ratio), requests: 0, retries: 0, recent: Ring::new(WINDOW, now) }) }
+    /// `ratio` is how many retries there may be for one request; 0.2 is usual. `few` retries in ten seconds are allowed
+    /// beyond that, so that an upstream with little traffic is asked again, too.
+    pub fn new(ratio: f64, few: u64, now: Instant) -> Self {
+        let state = State { ratio: millionths(ratio), few, requests: 0, retries: 0, recent: Ring::new(WINDOW, now) };
+        Self { state: Mutex::new(state) }
     }
 
     /// Takes over a changed ratio; counts stay.
@@ -73,7 +77,7 @@ impl RetryBudget {
             requests += bucket.requests;
             retries += bucket.retries;
         }
-        if state.retries >= most_at_once || retries >= state.share(requests) + ALWAYS {
+        if state.retries >= most_at_once || retries >= state.share(requests).saturating_add(state.few) {
             return None;
         }
         state.retries += 1;
@@ -137,7 +141,7 @@ mod tests {
 
     fn budget(ratio: f64) -> (Arc<RetryBudget>, Instant) {
         let now = Instant::now();
-        (Arc::new(RetryBudget::new(ratio, now)), now)
+        (Arc::new(RetryBudget::new(ratio, 3, now)), now)
     }
 
     #[test]

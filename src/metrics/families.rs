@@ -9,6 +9,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::cache::CacheMetrics;
+
 /// Label pairs in the order they are written.
 pub type Labels = Vec<(&'static str, String)>;
 
@@ -35,6 +37,15 @@ pub struct Metrics {
     pub overhead: Histogram,
     pub dropped: Family<Labels, Counter>,
     pub attempts: Family<Labels, Counter>,
+    pub rate_limit_hits: Family<Labels, Counter>,
+    pub breaker_state: Family<Labels, Gauge>,
+    pub breaker_transitions: Family<Labels, Counter>,
+    pub concurrency_limit: Family<Labels, Gauge>,
+    pub concurrency_in_flight: Family<Labels, Gauge>,
+    pub queue_depth: Family<Labels, Gauge>,
+    pub hedged: Family<Labels, Counter>,
+    pub mirrored: Family<Labels, Counter>,
+    pub degraded: Family<Labels, Counter>,
     pub config_in_sync: Gauge,
     pub config_reloads: Family<Labels, Counter>,
     pub config_last_success: Gauge<f64, AtomicU64>,
@@ -42,6 +53,7 @@ pub struct Metrics {
     pub accept_errors: Counter,
     pub shed: Family<Labels, Counter>,
     pub connections: Gauge<i64, AtomicI64>,
+    pub cache: CacheMetrics,
 }
 
 impl Default for Metrics {
@@ -60,6 +72,15 @@ impl Default for Metrics {
             overhead: Histogram::new(OVERHEAD_BUCKETS),
             dropped: Family::default(),
             attempts: Family::default(),
+            rate_limit_hits: Family::default(),
+            breaker_state: Family::default(),
+            breaker_transitions: Family::default(),
+            concurrency_limit: Family::default(),
+            concurrency_in_flight: Family::default(),
+            queue_depth: Family::default(),
+            hedged: Family::default(),
+            mirrored: Family::default(),
+            degraded: Family::default(),
             config_in_sync: Gauge::default(),
             config_reloads: Family::default(),
             config_last_success: Gauge::default(),
@@ -67,6 +88,7 @@ impl Default for Metrics {
             accept_errors: Counter::default(),
             shed: Family::default(),
             connections: Gauge::default(),
+            cache: CacheMetrics::new(&mut registry),
             registry: Registry::default(),
         };
         let seconds = || Unit::Seconds;
@@ -105,6 +127,31 @@ impl Default for Metrics {
         registry.register("llm_translation_dropped", "Request fields the target could not express", metrics.dropped.clone());
         registry.register("llm_upstream_attempts", "Attempts at upstreams, by what became of them", metrics.attempts.clone());
         registry.register(
+            "llm_rate_limit_hits",
+            "Requests and attempts that found no room under a limit of a client or an upstream",
+            metrics.rate_limit_hits.clone(),
+        );
+        registry.register(
+            "llm_circuit_breaker_state",
+            "0 closed, 1 half-open, 2 open; of the models that are not named in the configuration the worst",
+            metrics.breaker_state.clone(),
+        );
+        registry.register(
+            "llm_circuit_breaker_transitions",
+            "Changes of a breaker's state, by the new state and the reason it opened for",
+            metrics.breaker_transitions.clone(),
+        );
+        registry.register("llm_concurrency_limit", "The most requests at once, as adapted at present", metrics.concurrency_limit.clone());
+        registry.register(
+            "llm_concurrency_in_flight",
+            "Requests under way that count against a concurrency limit",
+            metrics.concurrency_in_flight.clone(),
+        );
+        registry.register("llm_queue_depth", "Requests that wait for room under a limit", metrics.queue_depth.clone());
+        registry.register("llm_hedged_requests", "Requests that a second attempt was considered for, by result", metrics.hedged.clone());
+        registry.register("llm_mirrored_requests", "Copies of requests, by result", metrics.mirrored.clone());
+        registry.register("llm_degraded_answers", "Answers by the last resort of a route", metrics.degraded.clone());
+        registry.register(
             "llm_config_in_sync",
             "1 when the running configuration is what the files say, 0 when the files are invalid",
             metrics.config_in_sync.clone(),
@@ -136,6 +183,34 @@ impl Metrics {
         text
     }
 
+    /// `scope` and `name` say whose limit it is, `limit` which.
+    pub fn rate_limit_hit(&self, scope: &str, name: &str, limit: &str) {
+        let labels = vec![("scope", scope.to_owned()), ("name", name.to_owned()), ("limit", limit.to_owned())];
+        self.rate_limit_hits.get_or_create(&labels).inc();
+    }
+
+    /// A breaker changed to the state `to`; `reason` is why it opened.
+    pub fn breaker_transition(&self, provider: &str, model: &str, to: &str, reason: &str) {
+        let labels =
+            vec![("provider", provider.to_owned()), ("model", model.to_owned()), ("to", to.to_owned()), ("reason", reason.to_owned())];
+        self.breaker_transitions.get_or_create(&labels).inc();
+    }
+
+    /// What became of the second attempt of a request: won, lost, or denied by a budget.
+    pub fn hedge(&self, result: &str) {
+        self.hedged.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    /// What became of a copy: ok, error or skipped.
+    pub fn mirror(&self, result: &str) {
+        self.mirrored.get_or_create(&vec![("result", result.to_owned())]).inc();
+    }
+
+    /// The last resort of the alias `model` served.
+    pub fn degraded(&self, model: &str) {
+        self.degraded.get_or_create(&vec![("model", model.to_owned())]).inc();
+    }
+
     /// Counts an error told to a client. `code` is the sidecar's own word; a vendor's own codes count as `vendor`.
     pub fn error(&self, code: &str) {
         self.errors.get_or_create(&vec![("code", code.to_owned())]).inc();
@@ -162,6 +237,8 @@ mod tests {
             "# TYPE llm_inter_token_seconds histogram",
             "# TYPE llm_proxy_overhead_seconds histogram",
             "llm_config_in_sync 0",
+            "llm_cache_requests_total{result=\"shared\"} 0",
+            "llm_cache_bytes 0",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

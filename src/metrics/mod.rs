@@ -1,10 +1,12 @@
 //! Floor 1: the metric families, registered once and passed in as values. Labels come from configured names and closed sets
 //! only, and a route's handles are resolved when its snapshot is built, so that no label is looked up on the way of a request.
 
+mod cache;
 mod families;
 mod target;
 
-pub use families::Metrics;
+pub use cache::CacheMetrics;
+pub use families::{Labels, Metrics};
 pub use target::TargetMetrics;
 
 /// The label value for a model that is not configured and not in a learnt list.

@@ -28,7 +28,12 @@ pub struct Line<'a> {
     pub error: Option<&'a str>,
     pub stream: bool,
     pub attempts: u32,
+    /// The answer is that of the route's last resort.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
     pub dropped: &'a [String],
+    /// What the route's cache did; none where it has none.
+    pub cache: Option<&'static str>,
     pub duration_ms: f64,
     pub first_token_ms: Option<f64>,
     pub bytes: u64,

@@ -16,14 +16,25 @@ pub(super) fn answer(status: u16, error: &ApiError) -> AttemptClass {
     }
 }
 
+/// What an error inside an answer with a success status says of the attempt, as long as no content has gone out.
+pub(super) fn in_band(error: &ApiError) -> AttemptClass {
+    match (error.kind, error.fault) {
+        (ErrorKind::InsufficientQuota, _) => AttemptClass::QuotaGone,
+        (ErrorKind::Overloaded | ErrorKind::RateLimit, Fault::Upstream) => AttemptClass::Refused,
+        (ErrorKind::InvalidRequest | ErrorKind::NotFound | ErrorKind::RequestTooLarge, Fault::Client) => AttemptClass::Deterministic,
+        _ => AttemptClass::Ambiguous,
+    }
+}
+
 /// The codes the sidecar gives itself; a vendor's own words are counted as one.
-const OWN_CODES: [&str; 40] = [
+const OWN_CODES: [&str; 44] = [
     "bad_host",
     "bad_path",
     "client_body_timeout",
     "content_filter",
     "context_length_exceeded",
     "duplicate_field",
+    "exceeds_token_limit",
     "internal_error",
     "invalid_api_key",
     "invalid_json",
@@ -58,11 +69,14 @@ const OWN_CODES: [&str; 40] = [
     "upstream_reset",
     "upstream_stream_truncated",
     "upstream_timeout",
+    "upstream_tls",
+    "upstream_too_slow",
+    "upstream_unavailable",
 ];
 
 pub(super) fn metric_code(error: &ApiError) -> &'static str {
     let code = error.code.as_deref().unwrap_or_default();
-    if let Some(own) = OWN_CODES.into_iter().chain(["upstream_tls"]).find(|own| *own == code) {
+    if let Some(own) = OWN_CODES.into_iter().find(|own| *own == code) {
         return own;
     }
     match error.fault {

@@ -2,19 +2,21 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderMap};
+use http::{Method, Response};
 use tokio::time::Instant;
 
-use super::attempt::{read_vendor_error, send_error};
+use super::admit::{Load, Wish};
+use super::attempt::Attempt;
 use super::body::collect::collect;
 use super::body::source::{Deadlines, Source};
 use super::call::Call;
+use super::exchange::{Failed, ambiguous, refused_here};
 use super::meter::Meter;
-use super::outgoing;
 use super::respond::Answer;
 use super::worker::Worker;
-use crate::base::outcome::AttemptClass;
+use super::{outgoing, single};
 use crate::chat::ApiError;
 use crate::dialect::{CountTokens, To, estimate_tokens};
 use crate::vendor::Endpoint;
@@ -22,7 +24,8 @@ use crate::vendor::Endpoint;
 const MAX_ANSWER: usize = 64 << 10;
 
 pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTokens, meter: &mut Meter) -> Result<Answer, ApiError> {
-    let target = call.targets.first().ok_or_else(|| ApiError::internal("a route without targets"))?;
+    let plan = call.resolved.plan(None, Instant::now());
+    let target = &plan.first().ok_or_else(|| ApiError::internal("a route without targets"))?.target;
     let provider = &*target.provider;
     if provider.dialect_id() != call.dialect {
         let tokens = estimate_tokens(&call.body);
@@ -30,33 +33,33 @@ pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTok
         headers.insert("x-llm-estimated", http::HeaderValue::from_static("input_tokens"));
         return Ok(Answer::json(counter.write_count(tokens), headers));
     }
-    let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: false };
-    let written = counter.edit_count(&call.body, &to)?;
-    let path = provider.path(Endpoint::Other(&counter.count_path(&target.model)), &target.model, call.query.as_deref());
-    let mut request = outgoing::request(provider, Method::POST, &path, &call.headers, call.dialect, written.body.into())?;
-    outgoing::set_json(&mut request);
-    meter.attempt(target);
     let by = Instant::now() + provider.timeout.first_token;
-    let response = match tokio::time::timeout_at(by, worker.pool.send(&provider.origin, request, provider.timeout.connect)).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            meter.attempt_ended(error.kind.class());
-            return Err(send_error(&error));
-        }
-        Err(_) => {
-            meter.attempt_ended(AttemptClass::Ambiguous);
-            return Err(ApiError::timeout("the upstream did not answer within the time allowed"));
-        }
-    };
+    // Counting generates nothing: no limit on tokens is asked.
+    let client = call.client.as_deref().unwrap_or_default();
+    let mut attempt = single::begin(Wish { worker, client, load: Load::Prompt(0), conversation: None, by }, target, meter).await?;
+    let answered = ask(worker, &call, counter, &mut attempt, by).await;
+    single::end(&mut attempt, answered).map(|body| Answer::json(body, HeaderMap::new()))
+}
+
+async fn ask(worker: &Worker, call: &Call, counter: &dyn CountTokens, attempt: &mut Attempt, by: Instant) -> Result<Bytes, Failed> {
+    let target = Arc::clone(&attempt.target);
+    let provider = &*target.provider;
+    let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: false };
+    let written = counter.edit_count(&call.body, &to).map_err(refused_here)?;
+    let path = provider.path(Endpoint::Other(&counter.count_path(&target.model)), &target.model, call.query.as_deref());
+    let body = written.body.into();
+    let mut request =
+        outgoing::request(provider, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
+    outgoing::set_json(&mut request);
+    let response = single::send(worker, provider, request, by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: by, heartbeat: idle };
     let (head, body) = response.into_parts();
     let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
-    let body = collect(Source::new(body, coding, MAX_ANSWER, deadlines)?, MAX_ANSWER).await?;
-    if !head.status.is_success() {
-        meter.attempt_ended(AttemptClass::Deterministic);
-        return Err(read_vendor_error(provider, head.status, &head.headers, &body));
+    let source = Source::new(body, coding, MAX_ANSWER, deadlines).map_err(ambiguous)?;
+    let is_success = head.status.is_success();
+    if !is_success {
+        return Err(single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await);
     }
-    meter.attempt_ended(AttemptClass::Success);
-    Ok(Answer::json(body, HeaderMap::new()))
+    collect(source, MAX_ANSWER).await.map_err(ambiguous)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::body::decompress;
 use super::call::Call;
+use super::conversation;
 use super::meter::Meter;
 use super::models;
 use super::route::Address;
@@ -91,10 +92,14 @@ pub(super) async fn read_chat(
     };
     meter.set_model(&view.model, view.stream);
     allow_model(client, &view.model)?;
-    let targets = models::resolve(worker, snapshot, &view.model).await?;
+    let resolved = models::resolve(worker, snapshot, &view.model).await?;
     let query = head.uri.query().map(str::to_owned).filter(|_| dialect(dialect_id).relays_query());
     view.model.shrink_to_fit();
-    Ok(Call { dialect: dialect_id, headers: head.headers, query, body, view, targets })
+    let is_sticky = resolved.route().is_some_and(|route| route.sticky);
+    let conversation = is_sticky.then(|| conversation::of(&head.headers, &body));
+    let client = client.map(|client| Arc::from(client.name.as_str()));
+    let key = HeaderValue::from_str(&meter.request_id).map_err(|_| ApiError::internal("the request's id is no header"))?;
+    Ok(Call::new(dialect_id, client, head.headers, query, body, view, resolved, conversation, key))
 }
 
 pub(super) fn allow_model(client: Option<&ClientEntry>, model: &str) -> Result<(), ApiError> {

@@ -4,15 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::Request;
 use tokio::time::Instant;
 
 use super::access_log::Line;
+use super::admit::Granted;
+use super::attempt::{Attempt, BYTES_PER_TOKEN, End};
 use super::client_connection::{ClientConnection, Phase};
 use super::worker::Worker;
 use crate::base::id;
-use crate::base::outcome::{AttemptClass, Outcome};
-use crate::chat::{ApiError, Dropped, Usage};
+use crate::base::outcome::{AttemptClass, CacheResult, Outcome};
+use crate::cache::Recorder;
+use crate::chat::{ApiError, ErrorKind, Fault, Usage};
 use crate::runtime::{ClientEntry, Target};
 
 /// What is known of a request so far.
@@ -25,7 +29,14 @@ pub struct Meter {
     endpoint: &'static str,
     client: Option<Arc<ClientEntry>>,
     model: Option<String>,
-    target: Option<Target>,
+    target: Option<Arc<Target>>,
+    /// What the client's own limits granted.
+    grant: Option<Granted>,
+    /// The attempt that the answer comes by.
+    attempt: Option<Attempt>,
+    is_degraded: bool,
+    /// The client itself has limited the time: running out of it is nobody's failure.
+    is_clients_time: bool,
     status: u16,
     error: Option<String>,
     stream: bool,
@@ -34,9 +45,14 @@ pub struct Meter {
     first_content: Option<Instant>,
     last_content: Option<Instant>,
     pieces: u32,
+    /// Bytes of content in the answer so far, as far as the dialect can tell.
+    content_bytes: u64,
     bytes: u64,
     usage: Option<Usage>,
     outcome: Option<Outcome>,
+    cache: Option<CacheResult>,
+    /// Where the answer is gathered that is to be kept.
+    recorder: Option<Box<Recorder>>,
 }
 
 impl Meter {
@@ -53,6 +69,10 @@ impl Meter {
             client: None,
             model: None,
             target: None,
+            grant: None,
+            attempt: None,
+            is_degraded: false,
+            is_clients_time: false,
             status: 0,
             error: None,
             stream: false,
@@ -61,9 +81,12 @@ impl Meter {
             first_content: None,
             last_content: None,
             pieces: 0,
+            content_bytes: 0,
             bytes: 0,
             usage: None,
             outcome: None,
+            cache: None,
+            recorder: None,
         }
     }
 
@@ -84,27 +107,63 @@ impl Meter {
         self.status = status;
     }
 
-    /// The attempt at `target` begins.
-    pub(super) fn attempt(&mut self, target: &Target) {
+    /// The client's limits let the request in.
+    pub(super) fn grant(&mut self, grant: Option<Granted>) {
+        self.grant = grant;
+    }
+
+    /// An attempt at `target` begins.
+    pub(super) fn attempt(&mut self, target: &Arc<Target>) {
         self.attempts += 1;
-        self.target = Some(target.clone());
+        self.target = Some(Arc::clone(target));
         if self.attempts == 1 {
             self.worker.runtime.metrics.overhead.observe(self.started.elapsed().as_secs_f64());
         }
     }
 
-    /// What became of the attempt under way.
-    pub(super) fn attempt_ended(&self, class: AttemptClass) {
-        if let Some(target) = &self.target {
-            target.metrics(&self.worker.runtime.metrics).attempt(class);
+    /// The answer comes by this attempt, which ends with it.
+    pub(super) fn carry(&mut self, attempt: Attempt) {
+        self.target = Some(Arc::clone(&attempt.target));
+        self.attempt = Some(attempt);
+    }
+
+    /// What became of the attempt that the answer comes by.
+    pub(super) fn attempt_ended(&mut self, class: AttemptClass) {
+        let end = self.end(class);
+        if let Some(attempt) = &mut self.attempt {
+            attempt.end(&end);
         }
+    }
+
+    fn end(&self, class: AttemptClass) -> End {
+        let content_time = self.first_content.zip(self.last_content).map_or(Duration::ZERO, |(first, last)| last - first);
+        End { usage: self.usage, delivered: self.content_bytes, content_time, ..End::new(class) }
+    }
+
+    pub(super) fn set_clients_time(&mut self, is_clients_time: bool) {
+        self.is_clients_time = is_clients_time;
+    }
+
+    /// What a failure within the answer says of the attempt.
+    pub(super) fn class_of_failure(&self, error: &ApiError) -> AttemptClass {
+        let is_ours = error.fault != Fault::Upstream || self.is_clients_time && error.kind == ErrorKind::Timeout;
+        if is_ours { AttemptClass::ClientCancel } else { AttemptClass::Committed }
+    }
+
+    /// The answer is that of the last resort.
+    pub(super) fn set_degraded(&mut self) {
+        self.is_degraded = true;
+    }
+
+    pub(super) fn is_degraded(&self) -> bool {
+        self.is_degraded
     }
 
     pub(super) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    pub(super) fn target(&self) -> Option<&Target> {
+    pub(super) fn target(&self) -> Option<&Arc<Target>> {
         self.target.as_ref()
     }
 
@@ -112,23 +171,53 @@ impl Meter {
         self.started
     }
 
-    pub(super) fn set_dropped(&mut self, dropped: &Dropped) {
-        self.dropped = dropped.iter().map(str::to_owned).collect();
+    pub(super) fn set_dropped(&mut self, dropped: Vec<String>) {
+        self.dropped = dropped;
     }
 
     pub(super) fn dropped(&self) -> &[String] {
         &self.dropped
     }
 
-    /// A piece of the answer's content arrived.
-    pub(super) fn content(&mut self, now: Instant) {
+    /// A piece of the answer's content arrived, of about so many bytes.
+    pub(super) fn content(&mut self, now: Instant, bytes: u64) {
+        self.content_bytes += bytes;
         self.first_content.get_or_insert(now);
         self.last_content = Some(now);
         self.pieces += 1;
     }
 
-    pub(super) fn sent(&mut self, bytes: usize) {
-        self.bytes += bytes as u64;
+    /// Bytes of the answer are handed over.
+    pub(super) fn sent(&mut self, bytes: &Bytes) {
+        self.bytes += bytes.len() as u64;
+        self.gather(bytes);
+    }
+
+    /// Bytes of the answer for whoever records it.
+    pub(super) fn gather(&mut self, bytes: &Bytes) {
+        if self.recorder.as_mut().is_some_and(|recorder| recorder.push(bytes).is_err()) {
+            self.recorder = None;
+        }
+    }
+
+    /// What the cache of the route did.
+    pub(super) fn set_cache(&mut self, result: CacheResult) {
+        self.cache = Some(result);
+    }
+
+    pub(super) fn cache(&self) -> Option<CacheResult> {
+        self.cache
+    }
+
+    /// The answer is one of `target` that was kept: no attempt is made, and nothing is billed.
+    pub(super) fn repeat(&mut self, target: &Arc<Target>, dropped: &[String]) {
+        self.target = Some(Arc::clone(target));
+        self.dropped = dropped.to_vec();
+    }
+
+    /// The answer is recorded from now on, and kept if it becomes complete.
+    pub(super) fn record_answer(&mut self, recorder: Recorder) {
+        self.recorder = Some(Box::new(recorder));
     }
 
     pub(super) fn set_usage(&mut self, usage: Usage) {
@@ -138,12 +227,16 @@ impl Meter {
     pub(super) fn failed(&mut self, error: &ApiError, outcome: Outcome) {
         self.error = Some(error.code.as_deref().unwrap_or("vendor_error").to_owned());
         self.outcome.get_or_insert(outcome);
+        self.recorder = None;
         self.worker.runtime.metrics.error(super::classify::metric_code(error));
     }
 
     /// The answer is whole and handed over.
     pub(super) fn complete(&mut self) {
         self.outcome.get_or_insert(Outcome::Complete);
+        if let Some(recorder) = self.recorder.take() {
+            recorder.finish(Instant::now());
+        }
     }
 
     pub(super) fn is_settled(&self) -> bool {
@@ -157,6 +250,9 @@ impl Meter {
     fn record(&self, outcome: Outcome) {
         let metrics = &self.worker.runtime.metrics;
         let duration = self.started.elapsed();
+        if let Some(result) = self.cache {
+            metrics.cache.count(result);
+        }
         let first_token = self.first_content.map(|at| at - self.started);
         // A client that went away before an answer got none: nginx's word for it.
         let status = if self.status == 0 { 499 } else { self.status };
@@ -198,7 +294,9 @@ impl Meter {
             error: self.error.as_deref(),
             stream: self.stream,
             attempts: self.attempts,
+            degraded: self.is_degraded,
             dropped: &self.dropped,
+            cache: self.cache.map(CacheResult::as_str),
             duration_ms: milliseconds(duration),
             first_token_ms: first_token.map(milliseconds),
             bytes: self.bytes,
@@ -215,8 +313,11 @@ impl Drop for Meter {
         self.worker.runtime.metrics.active.dec();
         self.connection.enter(Phase::Idle);
         let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
-        if outcome == Outcome::Cancelled && self.attempts > 0 {
-            self.attempt_ended(AttemptClass::ClientCancel);
+        self.attempt_ended(AttemptClass::ClientCancel);
+        if let Some(Granted { grant, prompt }) = self.grant.take() {
+            // What no upstream has answered costs the client none of its tokens.
+            let estimated = if self.attempt.is_some() { prompt + self.content_bytes.div_ceil(BYTES_PER_TOKEN) } else { 0 };
+            grant.settle(Instant::now(), self.usage.map_or(estimated, |usage| usage.total()));
         }
         self.record(outcome);
     }

@@ -1,22 +1,33 @@
 //! Floor 7: the life of a request. [`handle`] reads from top to bottom as what happens to it.
 
 mod access_log;
+mod admit;
 mod attempt;
 mod body;
+mod cached;
 mod call;
 mod classify;
 mod client_connection;
+mod conversation;
 mod count_tokens;
+mod degraded;
+mod exchange;
+mod forward;
 mod headers;
+mod hedge;
 mod ingress;
 mod meter;
+mod mirror;
 mod models;
 mod outgoing;
 mod pass;
+mod rate_hint;
 mod redact;
 mod respond;
 mod retry_hint;
 mod route;
+mod single;
+mod vendor_error;
 mod worker;
 
 use std::sync::Arc;
@@ -28,10 +39,12 @@ use hyper::body::Incoming;
 pub use access_log::AccessLog;
 pub use body::{Aborted, Body};
 pub use client_connection::{ClientConnection, Phase};
+pub use mirror::Mirrored;
 pub use worker::{Drain, Worker};
 
 use crate::chat::ApiError;
 use crate::dialect::dialect;
+use admit::Load;
 use meter::Meter;
 use route::Route;
 
@@ -77,13 +90,16 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
         }
         Route::Chat { dialect: id, address } => {
             let (address, look) = (address.into_owned(), |body: &[u8]| dialect(id).view(body));
+            let uri = request.uri().clone();
             let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, id, &look, address, meter).await?;
-            attempt::run(worker, &snapshot, call, meter).await
+            meter.grant(admit::client(worker, client.as_deref(), Load::Chat(&call)).await?);
+            cached::run(worker, &snapshot, client.as_deref(), &uri, call, meter).await
         }
         Route::CountTokens { dialect: id, address } => {
             let counter = dialect(id).count_tokens().ok_or_else(|| ApiError::internal("the dialect counts no tokens"))?;
             let (address, look) = (address.into_owned(), |body: &[u8]| counter.count_view(body));
             let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, id, &look, address, meter).await?;
+            meter.grant(admit::client(worker, client.as_deref(), Load::Prompt(0)).await?);
             count_tokens::run(worker, call, counter, meter).await
         }
         Route::Pass { path, deployment } => {

@@ -5,22 +5,23 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use http::HeaderMap;
+use tokio::time::Instant;
 
 use super::respond::Answer;
 use super::worker::Worker;
 use crate::chat::{ApiError, ErrorKind, Fault};
 use crate::dialect::Dialect;
-use crate::runtime::{ClientEntry, ProviderEntry, Snapshot, Target};
+use crate::runtime::{ClientEntry, ProviderEntry, Resolved, Snapshot};
 
-/// The targets of a model name: an alias, `provider/model`, or a bare name that exactly one provider lists.
-pub(super) async fn resolve(worker: &Worker, snapshot: &Snapshot, model: &str) -> Result<Vec<Target>, ApiError> {
+/// What a model name stands for: an alias, `provider/model`, or a bare name that exactly one provider lists.
+pub(super) async fn resolve(worker: &Worker, snapshot: &Snapshot, model: &str) -> Result<Resolved, ApiError> {
     if let Some(resolved) = snapshot.resolve(model) {
-        return Ok(resolved.targets);
+        return Ok(resolved);
     }
     let listed = join_all(snapshot.providers.iter().map(|entry| list_of(worker, entry))).await;
     let mut owners = snapshot.providers.iter().zip(&listed).filter(|(_, list)| list.as_ref().is_some_and(|l| l.iter().any(|m| m == model)));
     match (owners.next(), owners.next()) {
-        (Some((entry, _)), None) => Ok(vec![entry.target(model)]),
+        (Some((entry, _)), None) => Ok(Resolved::Target(entry.target(model))),
         (Some((one, _)), Some((other, _))) => {
             let (one, other) = (&one.provider.name, &other.provider.name);
             let message = format!("more than one provider has the model `{model}`; write `{one}/{model}` or `{other}/{model}`");
@@ -28,7 +29,7 @@ pub(super) async fn resolve(worker: &Worker, snapshot: &Snapshot, model: &str) -
         }
         (None, _) => match (snapshot.providers.as_slice(), listed.as_slice()) {
             // The only provider says nothing of its models: it has to know itself.
-            ([only], [None]) => Ok(vec![only.target(model)]),
+            ([only], [None]) => Ok(Resolved::Target(only.target(model))),
             _ => Err(not_found(model)),
         },
     }
@@ -72,8 +73,8 @@ pub(super) async fn one(
     let owner = match names(worker, snapshot, client).await.into_iter().find(|(name, _)| name == id) {
         Some((_, owner)) => owner,
         None if client.is_none_or(|client| client.may_use(id)) => {
-            let targets = resolve(worker, snapshot, id).await?;
-            targets.first().map(|t| t.provider.name.clone()).unwrap_or_default()
+            let plan = resolve(worker, snapshot, id).await?.plan(None, Instant::now());
+            plan.first().map(|candidate| candidate.target.provider.name.clone()).unwrap_or_default()
         }
         None => return Err(not_found(id)),
     };

@@ -6,15 +6,17 @@ use http::{HeaderMap, Method, Request};
 use super::headers;
 use super::ingress::presented_key;
 use crate::chat::{ApiError, DialectId};
-use crate::runtime::{Credential, Provider, auth_header};
+use crate::runtime::{CredentialKind, Provider, auth_header};
 use crate::upstream::RequestBody;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!("CARGO_PKG_VERSION")));
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request to `provider` at `path`, with the headers the vendor needs and those of the client's that may pass.
+/// A request to `provider` at `path` by one of its credentials, with the headers the vendor needs and those of the client's that may pass.
 pub(super) fn request(
     provider: &Provider,
+    credential: usize,
     method: Method,
     path: &str,
     client: &HeaderMap,
@@ -37,16 +39,16 @@ pub(super) fn request(
     for (name, value) in &provider.headers {
         out.insert(name.clone(), value.clone());
     }
-    match &provider.credential {
-        Credential::Header(name, value) => {
+    match provider.credentials.get(credential).map(|credential| &credential.kind) {
+        Some(CredentialKind::Header(name, value)) => {
             out.insert(name.clone(), value.clone());
         }
-        Credential::Forward(auth) => {
+        Some(CredentialKind::Forward(auth)) => {
             if let Some((name, value)) = presented_key(client).and_then(|key| auth_header(auth, key)) {
                 out.insert(name, value);
             }
         }
-        Credential::None => {}
+        Some(CredentialKind::None) | None => {}
     }
     Ok(request)
 }
@@ -55,4 +57,9 @@ pub(super) fn request(
 pub(super) fn set_json(request: &mut Request<RequestBody>) {
     request.headers_mut().insert(CONTENT_TYPE, JSON);
     request.headers_mut().insert(ACCEPT, JSON);
+}
+
+/// Gives a request a key by which a vendor can tell that it is the same as one before, unless the client gave it one.
+pub(super) fn set_idempotency_key(request: &mut Request<RequestBody>, key: &HeaderValue) {
+    request.headers_mut().entry(IDEMPOTENCY_KEY).or_insert_with(|| key.clone());
 }

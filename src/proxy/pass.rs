@@ -4,25 +4,27 @@
 use std::sync::Arc;
 
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use http::{Method, Request, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::attempt::{read_vendor_error, send_error};
+use super::admit::{self, Load, Wish};
+use super::attempt::{Attempt, End};
 use super::body::collect::collect;
 use super::body::event_stream::{EventStream, Mode};
 use super::body::source::{Deadlines, Source};
+use super::exchange::ambiguous;
 use super::meter::Meter;
 use super::respond::{Answer, Content};
 use super::worker::Worker;
-use super::{headers, ingress, models, outgoing};
+use super::{headers, ingress, models, outgoing, single};
 use crate::base::outcome::AttemptClass;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
 use crate::dialect::{Quirks, Reply, dialect, openai_chat};
-use crate::runtime::{ClientEntry, Snapshot, Target};
+use crate::runtime::{ClientEntry, Resolved, Snapshot, Target};
 use crate::upstream::RequestBody;
 use crate::vendor::Endpoint;
 
@@ -51,7 +53,7 @@ pub(super) async fn run(
         let target = match &deployment {
             Some(model) => {
                 ingress::allow_model(client, model)?;
-                first_openai(models::resolve(worker, snapshot, model).await?, model)?
+                first_openai(&models::resolve(worker, snapshot, model).await?, model)?
             }
             None => default_provider(snapshot, &head.headers)?,
         };
@@ -61,25 +63,22 @@ pub(super) async fn run(
     let url = provider.path(Endpoint::Other(path), &target.model, head.uri.query());
     let upload = matches!(body, RequestBody::Stream(_));
     let is_watched = matches!(path, "/completions" | "/embeddings");
-    let mut outgoing = outgoing::request(provider, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
+    let client_name = client.map_or("", |client| client.name.as_str());
+    let load = Load::Prompt(body_tokens(&body));
+    meter.grant(admit::client(worker, client, load).await?);
+    let by = meter.started() + provider.timeout.total;
+    let mut attempt = single::begin(Wish { worker, client: client_name, load, conversation: None, by }, &target, meter).await?;
+    let mut outgoing = outgoing::request(provider, attempt.credential, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
     headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
     if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {
         outgoing.headers_mut().insert(CONTENT_ENCODING, coding.clone());
     }
-    meter.attempt(&target);
     let total = meter.started() + headers::total_timeout(&head.headers, provider.timeout.total);
     let by = (Instant::now() + provider.timeout.first_token).min(total);
-    let sending = worker.pool.send(&provider.origin, outgoing, provider.timeout.connect);
-    let response = match tokio::time::timeout_at(if upload { total } else { by }, sending).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => {
-            meter.attempt_ended(error.kind.class());
-            return Err(send_error(&error));
-        }
-        Err(_) => {
-            meter.attempt_ended(AttemptClass::Ambiguous);
-            return Err(ApiError::timeout("the upstream did not begin its answer within the time allowed"));
-        }
+    let sent = single::send(worker, provider, outgoing, if upload { total } else { by }).await;
+    let response = match sent {
+        Ok(response) => response,
+        Err(failed) => return Err(single::fail(&mut attempt, failed)),
     };
     let (head, body) = response.into_parts();
     let idle = provider.timeout.idle;
@@ -90,34 +89,39 @@ pub(super) async fn run(
     if head.status.is_success() && is_watched {
         let deadlines = Deadlines { first: Some(by), heartbeat: snapshot.config.server.heartbeat, ..deadlines };
         let source = Source::new(body, coding, snapshot.config.server.max_response, deadlines)?;
-        let answered = watched(snapshot, &target, source, streaming, out, meter).await;
-        if answered.is_err() {
-            meter.attempt_ended(AttemptClass::Ambiguous);
-        }
-        return answered;
+        return match watched(snapshot, source, streaming, out, &mut attempt, meter).await {
+            Ok(answer) => {
+                meter.carry(attempt);
+                Ok(answer)
+            }
+            Err(error) => Err(single::fail(&mut attempt, ambiguous(error))),
+        };
     }
     if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
         headers::content(&head.headers, &mut out);
         if let Some(length) = head.headers.get(CONTENT_LENGTH) {
             out.insert(CONTENT_LENGTH, length.clone());
         }
+        attempt.content(false);
+        meter.carry(attempt);
         let source = Source::new(body, None, 0, deadlines)?;
         return Ok(Answer { status: head.status, headers: out, content: Content::Raw(Box::new(source)) });
     }
-    meter.attempt_ended(AttemptClass::Deterministic);
-    let body = collect(Source::new(body, coding, MAX_ERROR, deadlines)?, MAX_ERROR).await.unwrap_or_default();
-    Err(read_vendor_error(provider, head.status, &head.headers, &body))
+    let source = Source::new(body, coding, MAX_ERROR, deadlines)?;
+    let failed = single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await;
+    Err(single::fail(&mut attempt, failed))
 }
 
 /// An answer whose form is known, though it is not chat: errors inside it, cuts and token counts are seen.
 async fn watched(
     snapshot: &Snapshot,
-    target: &Target,
     source: Source,
     streaming: bool,
     out: HeaderMap,
+    attempt: &mut Attempt,
     meter: &mut Meter,
 ) -> Result<Answer, ApiError> {
+    let target = Arc::clone(&attempt.target);
     let client = dialect(DialectId::OpenAiChat);
     let reply = Reply {
         requested_model: target.model.to_string(),
@@ -129,9 +133,10 @@ async fn watched(
     };
     let quirks = Quirks::default();
     if streaming {
-        let mut stream =
-            EventStream::new(source, client.framing(), Mode::Relay(client.tap(&reply, &quirks)), client, snapshot.config.server.max_event);
+        let mode = Mode::Relay(client.tap(&reply, &quirks));
+        let mut stream = EventStream::new(source, client.framing(), mode, client, snapshot.config.server.max_event, 0);
         stream.prime().await?;
+        attempt.content(true);
         return Ok(Answer::events(stream, out));
     }
     let body = collect(source, snapshot.config.server.max_response).await?;
@@ -139,7 +144,8 @@ async fn watched(
     if let Some(usage) = edited.usage {
         meter.set_usage(usage);
     }
-    meter.attempt_ended(AttemptClass::Success);
+    attempt.content(false);
+    attempt.end(&End { status: 200, usage: edited.usage, ..End::new(AttemptClass::Success) });
     Ok(Answer::json(edited.body, out))
 }
 
@@ -154,13 +160,13 @@ async fn json_request(
     model: Option<String>,
     stream: bool,
     meter: &mut Meter,
-) -> Result<(Target, RequestBody), ApiError> {
+) -> Result<(Arc<Target>, RequestBody), ApiError> {
     let Some(model) = model else {
         return Ok((default_provider(snapshot, headers)?, bytes.into()));
     };
     meter.set_model(&model, stream);
     ingress::allow_model(client, &model)?;
-    let target = first_openai(models::resolve(worker, snapshot, &model).await?, &model)?;
+    let target = first_openai(&models::resolve(worker, snapshot, &model).await?, &model)?;
     let mut object = RawObject::parse(&bytes).map_err(|e| ApiError::invalid_json(format!("the body is not a JSON object: {e}")))?;
     let body_model = target.provider.body_model(&target.model).to_owned();
     let body = if model == body_model && object.contains("model") {
@@ -172,8 +178,9 @@ async fn json_request(
     Ok((target, body.into()))
 }
 
-fn first_openai(targets: Vec<Target>, model: &str) -> Result<Target, ApiError> {
-    targets.into_iter().find(|t| t.provider.vendor.is_openai()).ok_or_else(|| {
+fn first_openai(resolved: &Resolved, model: &str) -> Result<Arc<Target>, ApiError> {
+    let mut targets = resolved.plan(None, Instant::now()).into_iter().map(|candidate| candidate.target);
+    targets.find(|t| t.provider.vendor.is_openai()).ok_or_else(|| {
         let message = format!("`{model}` is served by a vendor that does not have this endpoint");
         ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "unsupported_endpoint", message).with_param("model")
     })
@@ -181,7 +188,7 @@ fn first_openai(targets: Vec<Target>, model: &str) -> Result<Target, ApiError> {
 
 /// Where a request that names no model goes: the provider the client names, else the first of type `openai` or `azure`,
 /// else the first that speaks OpenAI's dialect.
-fn default_provider(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Target, ApiError> {
+fn default_provider(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc<Target>, ApiError> {
     if let Some(name) = headers.get(PROVIDER).and_then(|v| v.to_str().ok()) {
         let entry = snapshot.provider(name).filter(|e| e.provider.vendor.is_openai());
         return entry
@@ -195,6 +202,14 @@ fn default_provider(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Target, 
         let message = "no configured provider speaks OpenAI's dialect, which this endpoint needs";
         ApiError::new(404, ErrorKind::InvalidRequest, Fault::Client, "unsupported_endpoint", message)
     })
+}
+
+/// About how many tokens are sent, for limits.
+fn body_tokens(body: &RequestBody) -> u64 {
+    match body {
+        RequestBody::Full(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64).div_ceil(4),
+        RequestBody::Stream(_) => 0,
+    }
 }
 
 fn is_json(headers: &HeaderMap) -> bool {

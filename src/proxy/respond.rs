@@ -1,5 +1,8 @@
 //! From what came of a request to an HTTP answer.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
@@ -7,10 +10,11 @@ use http::{Response, StatusCode};
 use super::body::event_stream::EventStream;
 use super::body::raw::Raw;
 use super::body::source::Source;
-use super::body::{Body, Whole};
+use super::body::{Body, Replay, Whole};
 use super::meter::Meter;
 use crate::base::outcome::Outcome;
-use crate::chat::{ApiError, DialectId, Fault};
+use crate::cache::Entry;
+use crate::chat::{ApiError, DialectId, Fault, LimitState, LimitUnit};
 use crate::dialect::dialect;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -18,11 +22,15 @@ const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const PROVIDER: HeaderName = HeaderName::from_static("x-llm-provider");
 const MODEL: HeaderName = HeaderName::from_static("x-llm-model");
 const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-attempts");
+const CACHE: HeaderName = HeaderName::from_static("x-llm-cache");
 const DROPPED: HeaderName = HeaderName::from_static("x-llm-dropped");
+const DEGRADED: HeaderName = HeaderName::from_static("x-llm-degraded");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
-const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// For an upstream that is overloaded and does not say for how long.
+const DEFAULT_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// OpenAI's SDKs do not wait longer than this.
 const MAX_RETRY_AFTER: u64 = 120;
 
@@ -36,6 +44,8 @@ pub(super) struct Answer {
 pub(super) enum Content {
     Whole(Bytes),
     Events(Box<EventStream>),
+    /// A stream from the cache.
+    Kept(Arc<Entry>),
     Raw(Box<Source>),
 }
 
@@ -71,6 +81,7 @@ pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
             stream.commit(meter);
             Body::Events(stream)
         }
+        Content::Kept(entry) => Body::Replay(Box::new(Replay::new(entry, meter))),
         Content::Raw(source) => Body::Raw(Box::new(Raw::new(*source, meter))),
     };
     let mut response = Response::new(body);
@@ -88,11 +99,15 @@ pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static 
     let mut headers = HeaderMap::with_capacity(10);
     headers.insert(CONTENT_TYPE, JSON);
     identify(&mut headers, &meter);
-    if let Some(wait) = error.retry_after {
+    let unavailable = matches!(error.status, 503 | 529).then_some(DEFAULT_RETRY_AFTER);
+    if let Some(wait) = error.retry_after.or(unavailable) {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER)));
         let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_RETRY_AFTER * 1000);
         headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds));
+    }
+    for limit in &error.limits {
+        limit_headers(limit, &mut headers);
     }
     if let Some(should) = error.should_retry {
         headers.insert(SHOULD_RETRY, HeaderValue::from_static(if should { "true" } else { "false" }));
@@ -113,6 +128,30 @@ pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static 
     response
 }
 
+/// A limit in OpenAI's words.
+fn limit_headers(state: &LimitState, headers: &mut HeaderMap) {
+    let [limit, remaining, reset] = match state.unit {
+        LimitUnit::Requests => ["x-ratelimit-limit-requests", "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"],
+        LimitUnit::Tokens => ["x-ratelimit-limit-tokens", "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"],
+    };
+    headers.insert(limit, HeaderValue::from(state.limit));
+    headers.insert(remaining, HeaderValue::from(state.remaining));
+    if let Ok(value) = HeaderValue::try_from(clock(state.reset)) {
+        headers.insert(reset, value);
+    }
+}
+
+/// A time as OpenAI writes it: `88ms`, `1s`, `6m0s`.
+fn clock(time: Duration) -> String {
+    let (seconds, milliseconds) = (time.as_secs(), time.subsec_millis());
+    match (seconds, milliseconds) {
+        (0, _) => format!("{milliseconds}ms"),
+        (1..60, 0) => format!("{seconds}s"),
+        (1..60, _) => format!("{seconds}.{milliseconds:03}s"),
+        _ => format!("{}m{}s", seconds / 60, seconds % 60),
+    }
+}
+
 /// The headers that say what the sidecar did.
 fn identify(headers: &mut HeaderMap, meter: &Meter) {
     if let Ok(id) = HeaderValue::from_str(&meter.request_id) {
@@ -127,6 +166,12 @@ fn identify(headers: &mut HeaderMap, meter: &Meter) {
             headers.insert(MODEL, model);
         }
         headers.insert(ATTEMPTS, HeaderValue::from(meter.attempts()));
+    }
+    if meter.is_degraded() {
+        headers.insert(DEGRADED, HeaderValue::from_static("true"));
+    }
+    if let Some(result) = meter.cache() {
+        headers.insert(CACHE, HeaderValue::from_static(result.as_str()));
     }
     if !meter.dropped().is_empty()
         && let Ok(fields) = HeaderValue::from_str(&meter.dropped().join(", "))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::access_log::AccessLog;
+use super::mirror::Mirrored;
 use crate::runtime::Runtime;
 use crate::upstream::Pool;
 
@@ -13,6 +14,8 @@ pub struct Worker {
     pub pool: Pool,
     pub access_log: Arc<AccessLog>,
     pub drain: Arc<Drain>,
+    /// Copies of requests under way.
+    pub mirrored: Mirrored,
 }
 
 /// How far a shutdown has come. Shared by all workers.

@@ -1,15 +1,22 @@
 //! Who may call: client keys, kept and compared only as digests.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use tokio::time::Instant;
 
+use super::live::Live;
+use super::settings;
 use crate::config::Client;
+use crate::limit::Limiter;
 
 /// A caller of the data listener.
 pub struct ClientEntry {
     pub name: String,
     models: Option<GlobSet>,
+    /// What it may use at once and over time.
+    pub limiter: Option<Arc<Limiter>>,
 }
 
 impl ClientEntry {
@@ -20,26 +27,41 @@ impl ClientEntry {
 }
 
 /// The callers by the SHA-256 of their key. Looking a digest up tells nothing of how much of a guessed key is right.
-pub(super) struct Clients(HashMap<[u8; 32], std::sync::Arc<ClientEntry>>);
+pub(super) struct Clients(HashMap<[u8; 32], Arc<ClientEntry>>);
 
 impl Clients {
-    pub(super) fn new(clients: &[Client]) -> Result<Self, String> {
+    pub(super) fn new(clients: &[Client], live: &Live) -> Result<Self, String> {
         let mut by_digest = HashMap::with_capacity(clients.len());
         for client in clients {
             let models = match client.models.as_slice() {
                 [] => None,
                 patterns => Some(glob_set(patterns).map_err(|e| format!("clients.{}.models: {e}", client.name))?),
             };
-            by_digest.insert(digest(&client.key), std::sync::Arc::new(ClientEntry { name: client.name.clone(), models }));
+            let limiter = live.limiter(format!("client\n{}", client.name), &client.limit);
+            by_digest.insert(digest(&client.key), Arc::new(ClientEntry { name: client.name.clone(), models, limiter }));
         }
         Ok(Self(by_digest))
+    }
+
+    /// Takes over the settings of `clients`; the limits keep their state.
+    pub(super) fn reconfigure(&self, clients: &[Client], now: Instant) {
+        for client in clients {
+            let limiter = self.0.get(&digest(&client.key)).and_then(|entry| entry.limiter.as_ref());
+            if let (Some(limiter), Some(settings)) = (limiter, settings::limiter(&client.limit)) {
+                limiter.reconfigure(now, &settings);
+            }
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<ClientEntry>> {
+        self.0.values()
     }
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub(super) fn find(&self, key: &str) -> Option<&std::sync::Arc<ClientEntry>> {
+    pub(super) fn find(&self, key: &str) -> Option<&Arc<ClientEntry>> {
         self.0.get(&sha256(key.as_bytes()))
     }
 }
@@ -77,10 +99,10 @@ mod tests {
             limit: crate::config::Limit::default(),
             budget: None,
         };
-        let clients = Clients::new(&[
-            client("a", "sk-0123456789012345678901-a", &["fast", "claude/*"]),
-            client("b", "sk-0123456789012345678901-b", &[]),
-        ])
+        let clients = Clients::new(
+            &[client("a", "sk-0123456789012345678901-a", &["fast", "claude/*"]), client("b", "sk-0123456789012345678901-b", &[])],
+            &Live::new(&std::sync::Arc::default()),
+        )
         .unwrap();
         assert_eq!(clients.find("sk-0123456789012345678901-b").unwrap().name, "b");
         assert!(clients.find("sk-0123456789012345678901").is_none());

@@ -8,7 +8,8 @@ use http::{Method, Request};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
-use super::provider::{Credential, Provider};
+use super::credential::CredentialKind;
+use super::provider::Provider;
 use crate::upstream::{Pool, RequestBody};
 use crate::vendor::Endpoint;
 
@@ -79,7 +80,7 @@ async fn ask(provider: &Provider, pool: &Pool) -> Result<Vec<String>, String> {
         .uri(provider.path(Endpoint::Models, "", None))
         .header(http::header::HOST, provider.host.clone())
         .header(http::header::ACCEPT, "application/json");
-    if let Credential::Header(name, value) = &provider.credential {
+    if let Some(CredentialKind::Header(name, value)) = provider.credentials.first().map(|credential| &credential.kind) {
         request = request.header(name, value.clone());
     }
     for (name, value) in &provider.headers {

@@ -2,14 +2,24 @@
 //! a request lives and dies with the snapshot it began with.
 
 mod clients;
+mod credential;
+mod gauges;
 mod learnt;
+mod live;
 mod provider;
 mod reload;
+mod route;
+mod settings;
 mod snapshot;
+mod target;
 pub mod watch;
 
 pub use clients::ClientEntry;
+pub use credential::{Credential, CredentialKind, auth_header};
 pub use learnt::Learnt;
-pub use provider::{Credential, Provider, auth_header};
+pub use live::{Circuit, InFlight, Measures, NotBefore};
+pub use provider::Provider;
 pub use reload::{Load, LoadFailure, ReloadStatus, Runtime};
-pub use snapshot::{ProviderEntry, Resolved, Snapshot, Target};
+pub use route::{Candidate, CauseSet, Degraded, Hedge, Mirror, Route, fnv};
+pub use snapshot::{ProviderEntry, Resolved, Snapshot};
+pub use target::Target;

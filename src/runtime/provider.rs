@@ -1,15 +1,16 @@
 //! A provider made ready to send: its origin, its headers, its times.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Uri};
 
+use super::credential::Credential;
 use crate::chat::DialectId;
-use crate::config::{self, ProviderAuth, Retry, Timeouts};
+use crate::config::{self, Breaker, Limit, ProviderAuth, Retry, Timeouts};
 use crate::dialect::{Dialect, Quirks, dialect};
 use crate::upstream::{Origin, Origins};
-use crate::vendor::catalogue::Auth;
 use crate::vendor::{Endpoint, Vendor, path, vendor};
 
 /// An upstream that requests can be sent to.
@@ -19,24 +20,18 @@ pub struct Provider {
     pub origin: Arc<Origin>,
     /// The `Host` header.
     pub host: HeaderValue,
-    pub credential: Credential,
+    /// At least one.
+    pub credentials: Vec<Credential>,
     /// Sent with every request: the vendor's fixed headers and the provider's own.
     pub headers: Vec<(HeaderName, HeaderValue)>,
     pub quirks: Arc<Quirks>,
     pub timeout: Timeouts,
     pub retry: Retry,
+    pub breaker: Breaker,
     /// The longest time a stream may bring bytes but nothing of the answer.
     pub content_idle: Duration,
     base_path: String,
     source: config::Provider,
-}
-
-/// How a request is authenticated.
-pub enum Credential {
-    Header(HeaderName, HeaderValue),
-    /// The client's own credential is sent on in the vendor's header.
-    Forward(Auth),
-    None,
 }
 
 impl Provider {
@@ -49,14 +44,13 @@ impl Provider {
         let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let origin = origins.get(secure, host, port, &source.tls)?;
         let authority = url.authority().map_or(host, |a| a.as_str());
-        let credential = match &source.auth {
-            ProviderAuth::Keys(keys) => {
-                let key = keys.first().ok_or("there is no key")?;
-                let (name, value) = auth_header(&vendor.auth, key.expose()).ok_or("the key has characters that no header can hold")?;
-                Credential::Header(name, value)
-            }
-            ProviderAuth::Forward => Credential::Forward(vendor.auth.clone()),
-            ProviderAuth::None => Credential::None,
+        let credentials = match &source.auth {
+            ProviderAuth::Keys(keys) => keys
+                .iter()
+                .map(|key| Credential::key(&vendor.auth, key.expose()).ok_or("a key has characters that no header can hold"))
+                .collect::<Result<Vec<_>, _>>()?,
+            ProviderAuth::Forward => vec![Credential::forward(&vendor.auth)],
+            ProviderAuth::None => vec![Credential::none()],
         };
         let mut headers = Vec::new();
         let mut add = |name: &str, value: &str| -> Result<(), String> {
@@ -83,11 +77,12 @@ impl Provider {
             vendor,
             origin,
             host: HeaderValue::from_str(authority).map_err(|_| "base_url's host cannot be sent")?,
-            credential,
+            credentials,
             headers,
             quirks: Arc::new(quirks),
             timeout: source.timeout,
             retry: source.retry,
+            breaker: source.breaker,
             content_idle: source.timeout.idle * 2,
             base_path: url.path().trim_end_matches('/').to_owned(),
             source: source.clone(),
@@ -123,24 +118,19 @@ impl Provider {
         self.source.deployments.get(model).map_or(model, String::as_str)
     }
 
-    /// Whether two generations of a provider are the same upstream with the same credential.
-    pub fn same_upstream(&self, other: &Self) -> bool {
-        let key = |auth: &ProviderAuth| match auth {
-            ProviderAuth::Keys(keys) => keys.first().cloned(),
-            ProviderAuth::Forward | ProviderAuth::None => None,
-        };
-        Arc::ptr_eq(&self.origin, &other.origin) && self.base_path == other.base_path && key(&self.source.auth) == key(&other.source.auth)
+    /// The limits of all models together, and of single ones.
+    pub fn limits(&self) -> (&Limit, &BTreeMap<String, Limit>) {
+        (&self.source.limit, &self.source.model_limits)
     }
-}
 
-/// The header that carries a key to a vendor.
-pub fn auth_header(auth: &Auth, key: &str) -> Option<(HeaderName, HeaderValue)> {
-    let (name, value) = match auth {
-        Auth::Bearer => (http::header::AUTHORIZATION, format!("Bearer {key}")),
-        Auth::Header(name) => (HeaderName::from_bytes(name.as_bytes()).ok()?, key.to_owned()),
-        Auth::None => return None,
-    };
-    let mut value = HeaderValue::from_str(&value).ok()?;
-    value.set_sensitive(true);
-    Some((name, value))
+    /// What makes two generations of a provider the same upstream, apart from its credentials.
+    pub fn identity(&self) -> String {
+        format!("{}\n{}", self.name, self.source.base_url)
+    }
+
+    /// Whether two generations of a provider are the same upstream with the same credentials.
+    pub fn same_upstream(&self, other: &Self) -> bool {
+        let ids = |provider: &Self| provider.credentials.iter().map(|credential| credential.id.clone()).collect::<Vec<_>>();
+        Arc::ptr_eq(&self.origin, &other.origin) && self.base_path == other.base_path && ids(self) == ids(other)
+    }
 }

@@ -7,8 +7,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use arc_swap::ArcSwap;
 use parking_lot::Mutex;
 use serde::Serialize;
+use tokio::time::Instant;
 
+use super::live::Live;
 use super::snapshot::Snapshot;
+use crate::cache::Cache;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::upstream::Origins;
@@ -28,7 +31,10 @@ pub struct LoadFailure {
 pub struct Runtime {
     snapshot: ArcSwap<Snapshot>,
     origins: Origins,
+    live: Arc<Live>,
     pub metrics: Arc<Metrics>,
+    /// Kept answers outlive a reload: what they depend on is part of their keys.
+    pub cache: Arc<Cache>,
     load: Load,
     status: Mutex<ReloadStatus>,
     /// One reload at a time.
@@ -63,6 +69,7 @@ impl Runtime {
     pub fn new(config: Config, load: Load) -> Result<Self, String> {
         let origins = Origins::default();
         let metrics = Arc::new(Metrics::default());
+        let live = Arc::new(Live::new(&metrics));
         let status = ReloadStatus {
             in_sync: true,
             generation: 1,
@@ -76,11 +83,14 @@ impl Runtime {
         };
         metrics.config_in_sync.set(1);
         metrics.config_last_success.set(status.last_success as f64);
-        let snapshot = Snapshot::build(config, &origins, &metrics, None)?;
+        let cache = Cache::new(config.cache.max_bytes, config.cache.max_entry, metrics.cache.bytes.clone());
+        let snapshot = Snapshot::build(config, &origins, &live, &metrics, None)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             origins,
+            live,
             metrics,
+            cache: Arc::new(cache),
             load,
             status: Mutex::new(status),
             reloading: Mutex::new(()),
@@ -99,16 +109,14 @@ impl Runtime {
     pub fn reload(&self) -> ReloadStatus {
         let _one_at_a_time = self.reloading.lock();
         let running = self.snapshot();
-        let prepared = (self.load)().and_then(|config| {
-            let (files, hash) = (config.files.clone(), config.hash.clone());
-            let refused = boot_only_changes(&running.config, &config);
-            let snapshot = Snapshot::build(config, &self.origins, &self.metrics, Some(&running)).map_err(|e| LoadFailure {
-                errors: vec![e],
-                files,
-                hash,
-            })?;
-            Ok((snapshot, refused))
-        });
+        let prepared =
+            (self.load)().and_then(|config| {
+                let (files, hash) = (config.files.clone(), config.hash.clone());
+                let refused = boot_only_changes(&running.config, &config);
+                let snapshot = Snapshot::build(config, &self.origins, &self.live, &self.metrics, Some(&running))
+                    .map_err(|e| LoadFailure { errors: vec![e], files, hash })?;
+                Ok((snapshot, refused))
+            });
         let mut status = self.status.lock();
         match prepared {
             Ok((snapshot, refused)) => {
@@ -120,6 +128,8 @@ impl Runtime {
                 status.errors.clear();
                 status.files.clone_from(&snapshot.config.files);
                 status.files_hash.clone_from(&snapshot.config.hash);
+                snapshot.commit(Instant::now());
+                self.cache.resize(snapshot.config.cache.max_bytes, snapshot.config.cache.max_entry);
                 self.snapshot.store(Arc::new(snapshot));
                 self.metrics.config_last_success.set(status.last_success as f64);
                 self.count("ok");

@@ -1,23 +1,35 @@
 //! One generation of the configuration, ready to serve.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::time::Instant;
 
 use super::clients::{ClientEntry, Clients};
 use super::learnt::Learnt;
+use super::live::Live;
 use super::provider::Provider;
-use crate::config::{self, Config, Strategy};
-use crate::metrics::{Metrics, OTHER, TargetMetrics};
+use super::route::{Candidate, CauseSet, Route};
+use super::target::{ProviderParts, Target};
+use crate::config::{self, Config};
+use crate::limit::Limiter;
+use crate::metrics::{Metrics, OTHER};
 use crate::upstream::Origins;
 
-/// Everything a request needs to know, immutable.
+/// Targets of one provider that are kept; clients can name any model, so there has to be an end.
+const MOST_TARGETS: usize = 1000;
+
+/// Hedged requests in ten seconds that a route always allows, so that one with little traffic has any use of it.
+const FEW_HEDGES: u64 = 3;
+
+/// Everything a request needs to know. Only limits and measured times change while it lives.
 pub struct Snapshot {
     pub config: Config,
     /// In the order of their names.
     pub providers: Vec<Arc<ProviderEntry>>,
     by_name: HashMap<String, Arc<ProviderEntry>>,
-    routes: HashMap<String, Route>,
+    routes: HashMap<String, Arc<Route>>,
     clients: Clients,
     metrics: Arc<Metrics>,
 }
@@ -26,62 +38,56 @@ pub struct Snapshot {
 pub struct ProviderEntry {
     pub provider: Arc<Provider>,
     pub learnt: Arc<Learnt>,
-    /// The metrics of the models named in the file, and of all others.
-    labelled: HashMap<String, Arc<LazyMetrics>>,
-    other: Arc<LazyMetrics>,
+    parts: Arc<ProviderParts>,
+    /// The models named in the file: only these are named in metrics.
+    named: HashSet<String>,
+    targets: Mutex<HashMap<Arc<str>, Arc<Target>>>,
 }
 
-/// Handles resolved at the first use: most of a large configuration's targets are never used by one process.
-struct LazyMetrics {
-    provider: String,
-    model: String,
-    handles: OnceLock<TargetMetrics>,
+/// What a model name stands for.
+pub enum Resolved {
+    Alias(Arc<Route>),
+    Target(Arc<Target>),
 }
 
-struct Route {
-    strategy: Strategy,
-    targets: Vec<(Target, u32)>,
-    fallback: Vec<Target>,
-    turn: AtomicUsize,
-}
+impl Resolved {
+    /// The targets in the order they are to be asked.
+    pub fn plan(&self, conversation: Option<u64>, now: Instant) -> Vec<Candidate> {
+        match self {
+            Self::Alias(route) => route.plan(conversation, now),
+            Self::Target(target) => vec![Candidate { target: Arc::clone(target), on: CauseSet::USUAL }],
+        }
+    }
 
-/// A provider and the model to ask it for.
-#[derive(Clone)]
-pub struct Target {
-    pub provider: Arc<Provider>,
-    pub model: Arc<str>,
-    handles: Arc<LazyMetrics>,
-}
-
-impl Target {
-    pub fn metrics(&self, metrics: &Metrics) -> &TargetMetrics {
-        let lazy = &self.handles;
-        lazy.handles.get_or_init(|| TargetMetrics::new(metrics, &lazy.provider, &lazy.model))
+    pub fn route(&self) -> Option<&Arc<Route>> {
+        match self {
+            Self::Alias(route) => Some(route),
+            Self::Target(_) => None,
+        }
     }
 }
 
-/// What a model name stands for: targets in the order they are to be tried.
-pub struct Resolved {
-    pub targets: Vec<Target>,
-}
-
 impl Snapshot {
-    /// Builds a generation. Origins and learnt lists of `previous` live on where the upstream is the same.
-    pub fn build(config: Config, origins: &Origins, metrics: &Arc<Metrics>, previous: Option<&Self>) -> Result<Self, String> {
+    /// Builds a generation; nothing that runs changes by it. Origins, learnt lists and live state of `previous` live on where the
+    /// upstream is the same. Limits that are already in use get their new settings by [`Self::commit`].
+    pub fn build(
+        config: Config,
+        origins: &Origins,
+        live: &Arc<Live>,
+        metrics: &Arc<Metrics>,
+        previous: Option<&Self>,
+    ) -> Result<Self, String> {
+        let mut named: HashMap<&str, HashSet<String>> = HashMap::new();
+        for (provider, model) in config.models.values().flat_map(config::Route::all_targets) {
+            named.entry(provider).or_default().insert(model.to_owned());
+        }
         let mut by_name = HashMap::with_capacity(config.providers.len());
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, source) in &config.providers {
             let provider = Arc::new(Provider::new(source, origins).map_err(|e| format!("providers.{name}: {e}"))?);
-            let learnt = previous
-                .and_then(|p| p.by_name.get(name))
-                .filter(|entry| entry.provider.same_upstream(&provider))
-                .map_or_else(Arc::default, |entry| Arc::clone(&entry.learnt));
-            let lazy = |model: &str| Arc::new(LazyMetrics { provider: name.clone(), model: model.to_owned(), handles: OnceLock::new() });
-            let mut labelled: HashMap<_, _> = provider.models().unwrap_or_default().iter().map(|m| (m.clone(), lazy(m))).collect();
-            for (_, model) in config.models.values().flat_map(config::Route::all_targets).filter(|(provider, _)| provider == name) {
-                labelled.entry(model.to_owned()).or_insert_with(|| lazy(model));
-            }
-            let entry = Arc::new(ProviderEntry { other: lazy(OTHER), labelled, provider, learnt });
+            let before = previous.and_then(|p| p.by_name.get(name));
+            let named = named.remove(name.as_str()).unwrap_or_default();
+            let entry = Arc::new(ProviderEntry::new(provider, named, live, before));
             providers.push(Arc::clone(&entry));
             by_name.insert(name.clone(), entry);
         }
@@ -91,12 +97,22 @@ impl Snapshot {
                 let entry = by_name.get(provider).ok_or_else(|| format!("models.{alias}: unknown provider `{provider}`"))?;
                 Ok::<_, String>(entry.target(model))
             };
-            let targets = route.targets.iter().map(|t| Ok((target(&t.provider, &t.model)?, t.weight))).collect::<Result<_, String>>()?;
-            let fallback = route.fallback.iter().map(|t| target(&t.provider, &t.model)).collect::<Result<_, String>>()?;
-            routes.insert(alias.clone(), Route { strategy: route.strategy, targets, fallback, turn: AtomicUsize::new(0) });
+            let hedge_budget = |ratio| live.budget(format!("hedge\n{alias}"), ratio, FEW_HEDGES);
+            routes.insert(alias.clone(), Arc::new(Route::new(route, &config.prices, hedge_budget, target)?));
         }
-        let clients = Clients::new(&config.clients)?;
+        let clients = Clients::new(&config.clients, live)?;
         Ok(Self { config, providers, by_name, routes, clients, metrics: Arc::clone(metrics) })
+    }
+
+    /// This generation runs from now on: limits that are in use take its settings over and keep their state.
+    pub fn commit(&self, now: Instant) {
+        for entry in &self.providers {
+            entry.parts.reconfigure(&entry.provider, now);
+            for target in entry.used_targets() {
+                target.reconfigure(now);
+            }
+        }
+        self.clients.reconfigure(&self.config.clients, now);
     }
 
     /// Whether anyone who reaches the listener may call.
@@ -108,6 +124,10 @@ impl Snapshot {
         self.clients.find(key)
     }
 
+    pub fn clients(&self) -> impl Iterator<Item = &Arc<ClientEntry>> {
+        self.clients.iter()
+    }
+
     pub fn provider(&self, name: &str) -> Option<&Arc<ProviderEntry>> {
         self.by_name.get(name)
     }
@@ -116,14 +136,14 @@ impl Snapshot {
         self.config.models.keys().map(String::as_str)
     }
 
-    /// The targets of an alias or of a `provider/model`.
+    /// What an alias or a `provider/model` stands for.
     pub fn resolve(&self, model: &str) -> Option<Resolved> {
         if let Some(route) = self.routes.get(model) {
-            return Some(Resolved { targets: route.order() });
+            return Some(Resolved::Alias(Arc::clone(route)));
         }
         let (provider, model) = model.split_once('/')?;
         let entry = self.by_name.get(provider).filter(|_| !model.is_empty())?;
-        Some(Resolved { targets: vec![entry.target(model)] })
+        Some(Resolved::Target(entry.target(model)))
     }
 
     /// The handles' owner, for targets made outside a snapshot's routes.
@@ -133,34 +153,41 @@ impl Snapshot {
 }
 
 impl ProviderEntry {
-    pub fn target(&self, model: &str) -> Target {
-        let handles = Arc::clone(self.labelled.get(model).unwrap_or(&self.other));
-        Target { provider: Arc::clone(&self.provider), model: Arc::from(model), handles }
-    }
-}
-
-impl Route {
-    /// All targets, the one whose turn it is first, then the fallbacks.
-    fn order(&self) -> Vec<Target> {
-        let first = match self.strategy {
-            Strategy::Weighted => self.weighted(),
-            Strategy::RoundRobin => self.turn.fetch_add(1, Ordering::Relaxed) % self.targets.len().max(1),
-            Strategy::Failover | Strategy::LeastLatency | Strategy::LeastBusy | Strategy::Cheapest => 0,
-        };
-        let (head, tail) = self.targets.split_at(first.min(self.targets.len()));
-        tail.iter().chain(head).map(|(target, _)| target).chain(&self.fallback).cloned().collect()
+    fn new(provider: Arc<Provider>, mut named: HashSet<String>, live: &Arc<Live>, before: Option<&Arc<Self>>) -> Self {
+        let learnt =
+            before.filter(|entry| entry.provider.same_upstream(&provider)).map_or_else(Arc::default, |entry| Arc::clone(&entry.learnt));
+        named.extend(provider.models().unwrap_or_default().iter().cloned());
+        named.extend(provider.limits().1.keys().cloned());
+        let parts = Arc::new(ProviderParts::new(&provider, live));
+        let entry = Self { provider, learnt, parts, named, targets: Mutex::default() };
+        // State that is in use is held from here on, or it would be gone with the generation before.
+        for used in before.into_iter().flat_map(|before| before.used_targets()) {
+            entry.target(&used.model).take_over();
+        }
+        entry
     }
 
-    fn weighted(&self) -> usize {
-        let total: u64 = self.targets.iter().map(|(_, weight)| u64::from(*weight)).sum();
-        let mut left = fastrand::u64(0..total.max(1));
-        self.targets
-            .iter()
-            .position(|(_, weight)| {
-                let here = left < u64::from(*weight);
-                left = left.saturating_sub(u64::from(*weight));
-                here
-            })
-            .unwrap_or(0)
+    /// The target of a model.
+    pub fn target(&self, model: &str) -> Arc<Target> {
+        let mut targets = self.targets.lock();
+        if let Some(target) = targets.get(model) {
+            return Arc::clone(target);
+        }
+        let label = if self.named.contains(model) { model } else { OTHER };
+        let target = Arc::new(Target::new(&self.provider, model, label, &self.parts));
+        if targets.len() >= MOST_TARGETS + self.named.len() {
+            targets.retain(|model, target| Arc::strong_count(target) > 1 || self.named.contains(&**model));
+        }
+        targets.insert(Arc::clone(&target.model), Arc::clone(&target));
+        target
+    }
+
+    /// The targets that requests were sent to.
+    pub fn used_targets(&self) -> Vec<Arc<Target>> {
+        self.targets.lock().values().filter(|target| target.is_used()).cloned().collect()
+    }
+
+    pub fn limiter(&self) -> Option<&Arc<Limiter>> {
+        self.parts.limiter()
     }
 }

@@ -48,6 +48,7 @@ pub async fn run(
         tokio::select! {
             _ = tick.tick() => {
                 worker.pool.sweep();
+                worker.runtime.cache.sweep(tokio::time::Instant::now());
                 worker.access_log.flush();
             }
             () = closing(&mut phase) => break,

@@ -4,6 +4,7 @@
 //! The volumes are those of a build without debug assertions; with them (`cargo test`) they are a small part of it.
 //! `CHAOS_VOLUME`, in percent, overrides both. Figures are printed: `make test-chaos` shows them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may fail")]
+#![allow(clippy::float_cmp, reason = "counters and states are whole numbers")]
 #![allow(clippy::print_stderr, reason = "figures are told")]
 
 #[path = "../support/mod.rs"]
@@ -18,6 +19,7 @@ mod descriptors;
 mod dns;
 mod failover;
 mod figures;
+mod guards;
 mod leaks;
 mod overload;
 mod pieces;

@@ -3,13 +3,13 @@
 use serde_json::json;
 
 use crate::support::chat;
-use crate::support::sidecar::Sidecar;
+use crate::support::sidecar::{NO_BREAKER, Sidecar};
 use crate::support::upstream::{Script, Upstream};
 
 fn provider(name: &str, upstream: &Upstream) -> String {
     format!(
         "  {name}: {{type: openai_compatible, base_url: \"http://{}/v1\", api_key: k, models: [m], \
-         timeout: {{connect: 1s, first_token: 200ms, idle: 2s, total: 5s}}, retry: {{attempts: 3, backoff: 1ms..5ms}}}}\n",
+         timeout: {{connect: 1s, first_token: 200ms, idle: 2s, total: 5s}}, retry: {{attempts: 3, backoff: 1ms..5ms}}, {NO_BREAKER}}}\n",
         upstream.address
     )
 }

@@ -7,6 +7,7 @@ mod support;
 
 mod bad_bodies;
 mod bad_heads;
+mod cache;
 mod cancel;
 mod compression;
 mod deadlines;

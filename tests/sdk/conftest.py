@@ -38,7 +38,9 @@ def simulator() -> Iterator[Simulator]:
 @pytest.fixture(scope="session")
 def sidecar(simulator: Simulator) -> Iterator[Sidecar]:
     """One OpenAI, one Anthropic and one Azure provider, all of them the simulator, each behind an alias."""
-    once = {"retry": {"attempts": 1}}  # so that what the SDKs retry can be counted
+    # So that what the SDKs retry can be counted, and that one test's failures are not another's.
+    never = {"breaker": {"enabled": False}}
+    once = {"retry": {"attempts": 1}, **never}
     with Sidecar({
         "providers": {
             "openai": {"type": "openai", "base_url": simulator.url("simulator", "/v1"), "api_key": "openai-key", **once},
@@ -46,7 +48,9 @@ def sidecar(simulator: Simulator) -> Iterator[Sidecar]:
             "azure": {"type": "azure", "base_url": simulator.url("simulator"), "api_key": "azure-key",
                       "api_version": "2024-10-21", "deployments": {"gpt-4o": "my-gpt-4o"}, **once},
             "patient": {"type": "openai", "base_url": simulator.url("simulator", "/v1"), "api_key": "openai-key",
-                        "retry": {"attempts": 3, "backoff": "1ms..5ms"}},
+                        "retry": {"attempts": 3, "backoff": "1ms..5ms", "budget": "100%"}, **never},
+            "limited": {"type": "openai", "base_url": simulator.url("simulator", "/v1"), "api_key": "openai-key",
+                        "limit": {"requests": {"rate": "1/s"}}, **once},
             "hasty": {"type": "openai", "base_url": simulator.url("simulator", "/v1"), "api_key": "openai-key",
                       "timeout": {"first_token": "300ms", "idle": "300ms"}, **once},
         },

@@ -86,6 +86,21 @@ def test_the_proxys_retries_and_the_sdks_do_not_multiply(sidecar: Sidecar, clien
     assert eventually(lambda: sidecar.metric("llm_upstream_attempts_total") == before + 3)
 
 
+def test_the_sidecars_own_limit_is_waited_for(sidecar: Sidecar, client: openai.OpenAI) -> None:
+    """The SDK reads `retry-after-ms` and comes back when there is room."""
+    ask = lambda: client.with_options(max_retries=2).chat.completions.create(model="limited/gpt-4o", messages=user())  # noqa: E731
+    start = time.monotonic()
+    for _ in range(3):
+        assert ask().choices[0].message.content
+    assert 1.8 <= time.monotonic() - start < 6
+    assert sidecar.metric("llm_rate_limit_hits_total", scope="upstream", limit="requests") >= 2
+    with pytest.raises(openai.RateLimitError) as raised:
+        client.chat.completions.create(model="limited/gpt-4o", messages=user())
+    headers = raised.value.response.headers
+    assert raised.value.code == "rate_limit_exceeded" and headers["x-ratelimit-limit-requests"] == "1"
+    assert 1 <= int(headers["retry-after-ms"]) <= 1000 and headers["retry-after"] == "1"
+
+
 @pytest.mark.parametrize("fault", ["cut", "reset", "garbage", "error-event", "no-finish"])
 def test_a_stream_that_breaks_never_ends_well(client: openai.OpenAI, model: str, fault: str) -> None:
     seen = []

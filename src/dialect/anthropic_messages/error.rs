@@ -85,6 +85,7 @@ fn classify(status: u16, word: &str, message: &str, detail: &str) -> ApiError {
         code: (!code.is_empty()).then_some(Cow::Borrowed(code)),
         param: None,
         retry_after: None,
+        limits: Vec::new(),
         // Waiting brings no credit back.
         should_retry: (kind == ErrorKind::InsufficientQuota).then_some(false),
         extra: serde_json::Map::new(),

@@ -68,6 +68,7 @@ fn read(status: u16, value: &Value, said: Said) -> ApiError {
         code: if code.is_empty() { said.code.map(Cow::Owned) } else { Some(Cow::Borrowed(code)) },
         param: said.param.or_else(|| text("/fieldViolations/0/field").map(str::to_owned)),
         retry_after: text("/retryDelay").and_then(seconds),
+        limits: Vec::new(),
         should_retry: (kind == ErrorKind::InsufficientQuota).then_some(false),
         extra: said.extra,
     }

@@ -23,6 +23,8 @@ pub struct Choices {
     pub finished: u64,
     /// One of them says something.
     pub content: bool,
+    /// How much they say, in bytes of JSON.
+    pub said: usize,
 }
 
 impl<'de> Deserialize<'de> for Choices {
@@ -47,7 +49,9 @@ impl<'de> Deserialize<'de> for Choices {
                     let finished = is_something(choice.finish_reason);
                     sum.seen |= bit;
                     sum.finished |= if finished { bit } else { 0 };
-                    sum.content |= finished || is_something(choice.text) || choice.delta.is_some_and(|delta| delta.0);
+                    let said = choice.delta.map_or(0, |delta| delta.0) + length(choice.text);
+                    sum.said += said;
+                    sum.content |= finished || said > 0;
                 }
                 Ok(sum)
             }
@@ -69,9 +73,9 @@ struct Choice<'a> {
     delta: Option<Delta>,
 }
 
-/// Whether a delta says anything but its role.
+/// How much a delta says apart from its role, in bytes of JSON.
 #[derive(Clone, Copy)]
-struct Delta(bool);
+struct Delta(usize);
 
 impl<'de> Deserialize<'de> for Delta {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -85,11 +89,11 @@ impl<'de> Deserialize<'de> for Delta {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Delta, A::Error> {
-                let mut says = false;
+                let mut said = 0;
                 while let Some((key, value)) = map.next_entry::<Key, &'de RawValue>()? {
-                    says |= key.speaks && is_something(Some(value));
+                    said += if key.speaks { length(Some(value)) } else { 0 };
                 }
-                Ok(Delta(says))
+                Ok(Delta(said))
             }
         }
 
@@ -125,6 +129,11 @@ impl<'de> Deserialize<'de> for Key {
 /// Whether a value holds anything.
 fn is_something(value: Option<&RawValue>) -> bool {
     value.is_some_and(|value| !matches!(value.get(), "null" | "\"\"" | "[]" | "{}" | "false"))
+}
+
+/// The length of a value without its quotes or brackets; 0 where it holds nothing.
+fn length(value: Option<&RawValue>) -> usize {
+    value.filter(|value| is_something(Some(value))).map_or(0, |value| value.get().len().saturating_sub(2).max(1))
 }
 
 impl<'a> Chunk<'a> {

@@ -41,11 +41,11 @@ impl Editor {
         Ok(match chunk {
             Chunk::Nothing => Verdict::Drop,
             Chunk::Same(chunk) if event.name.is_empty() => {
-                seen.content |= message::chunk_says_something(&chunk);
+                note(&chunk, seen);
                 Verdict::Pass
             }
             Chunk::Same(chunk) | Chunk::Changed(chunk) => {
-                seen.content |= message::chunk_says_something(&chunk);
+                note(&chunk, seen);
                 Verdict::Replace(frame(&chunk))
             }
         })
@@ -63,6 +63,11 @@ impl Editor {
         closing.extend_from_slice(DONE);
         closing
     }
+}
+
+fn note(chunk: &Map<String, Value>, seen: &mut Seen) {
+    seen.content |= message::chunk_says_something(chunk);
+    seen.said += message::text_length(chunk) as u64;
 }
 
 impl Tap for Editor {

@@ -81,6 +81,7 @@ impl Said {
             kind,
             fault: if matches!(status, 400 | 404 | 409 | 413 | 422) { Fault::Client } else { Fault::Upstream },
             retry_after: if status == 429 { wait_in(&lower) } else { None },
+            limits: Vec::new(),
             should_retry: (kind == ErrorKind::InsufficientQuota).then_some(false),
             message: self.message,
             code: code.map(Cow::Borrowed).or(own).or(fallback).or(named),

@@ -92,6 +92,17 @@ pub fn chunk_says_something(chunk: &Map<String, Value>) -> bool {
     })
 }
 
+/// How much the texts of a chunk's deltas say, in bytes. What they say in other forms does not count.
+pub fn text_length(chunk: &Map<String, Value>) -> usize {
+    let choices = chunk.get("choices").and_then(Value::as_array).into_iter().flatten();
+    let deltas = choices.filter_map(|choice| choice.get("delta").and_then(Value::as_object));
+    deltas
+        .flat_map(Map::iter)
+        .filter(|(key, _)| SPEAKING.contains(&key.as_str()))
+        .map(|(_, value)| value.as_str().map_or(0, str::len))
+        .sum()
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -43,6 +43,7 @@ impl Watcher {
         self.seen |= chunk.choices.seen;
         self.finished |= chunk.choices.finished;
         seen.content |= chunk.choices.content;
+        seen.said += chunk.choices.said as u64;
         if let Some(raw) = chunk.usage() {
             seen.usage = usage::read_raw(raw).or(seen.usage);
             if chunk.choices.seen == 0 && !self.include_usage {
@@ -60,8 +61,9 @@ impl Watcher {
 
 impl Tap for Watcher {
     fn event(&mut self, raw: &[u8], seen: &mut Seen) -> Verdict {
-        if self.template.fits(raw) {
+        if let Some(said) = self.template.fits(raw) {
             self.misses = 0;
+            seen.said += said as u64;
             // Only a frame with content was learnt.
             seen.content = true;
             return Verdict::Pass;

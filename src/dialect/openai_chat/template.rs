@@ -38,21 +38,23 @@ impl Template {
         }
     }
 
-    /// Whether a frame is like the learnt one.
-    pub fn fits(&self, frame: &[u8]) -> bool {
+    /// The length of the longest varying string, if a frame is like the learnt one.
+    pub fn fits(&self, frame: &[u8]) -> Option<usize> {
         if self.count == 0 {
-            return false;
+            return None;
         }
-        let (mut from, mut at) = (0, 0);
+        let (mut from, mut at, mut longest) = (0, 0, 0);
         for (start, end) in self.holes.iter().take(self.count) {
             let literal = self.frame.get(from..*start).unwrap_or_default();
             if !frame.get(at..).is_some_and(|rest| rest.starts_with(literal)) {
-                return false;
+                return None;
             }
-            let Some(close) = string_end(frame, at + literal.len()) else { return false };
+            let open = at + literal.len();
+            let close = string_end(frame, open)?;
+            longest = longest.max(close - open);
             (from, at) = (*end, close);
         }
-        frame.get(at..) == self.frame.get(from..)
+        (frame.get(at..) == self.frame.get(from..)).then_some(longest)
     }
 }
 
@@ -85,8 +87,8 @@ mod tests {
     #[test]
     fn only_varying_strings_may_differ() {
         let template = learnt();
-        let like = |text: &str| template.fits(text.as_bytes());
-        assert!(template.fits(FRAME));
+        let like = |text: &str| template.fits(text.as_bytes()).is_some();
+        assert_eq!(template.fits(FRAME), Some(2));
         assert!(like(
             "data: {\"id\":\"a\",\"choices\":[{\"delta\":{\"content\":\"a \\\"quoted\\\" é\\\\\"},\"finish_reason\":null}],\"obfuscation\":\"\"}\n\n"
         ));
@@ -107,15 +109,15 @@ mod tests {
     fn every_cut_or_broken_byte_outside_the_strings_is_noticed() {
         let template = learnt();
         for at in 0..FRAME.len() {
-            assert!(!template.fits(&FRAME[..at]), "cut at {at}");
+            assert_eq!(template.fits(&FRAME[..at]), None, "cut at {at}");
         }
     }
 
     #[test]
     fn nothing_fits_before_anything_was_learnt() {
-        assert!(!Template::default().fits(b""));
+        assert_eq!(Template::default().fits(b""), None);
         let mut template = Template::default();
         template.learn(b"data: {\"no\":\"hole\"}\n\n");
-        assert!(!template.fits(b"data: {\"no\":\"hole\"}\n\n"));
+        assert_eq!(template.fits(b"data: {\"no\":\"hole\"}\n\n"), None);
     }
 }

@@ -101,6 +101,10 @@ impl Limits {
         }
     }
 
+    pub(super) fn token_capacity(&self) -> Option<u64> {
+        self.tokens.iter().map(RateLimiter::capacity).min()
+    }
+
     /// What was taken goes back, as if the request had never been.
     pub(super) fn give_back(&mut self, now: Instant, taken_at: Instant, tokens: u64) {
         self.requests.iter_mut().for_each(|limit| limit.give_back(now, taken_at, 1));

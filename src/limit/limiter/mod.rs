@@ -60,6 +60,11 @@ impl Limiter {
         }
     }
 
+    /// The most tokens that one request may ever take; `None` where tokens are not limited.
+    pub fn token_capacity(&self) -> Option<u64> {
+        self.state.lock().token_capacity()
+    }
+
     /// Requests under way.
     pub fn in_flight(&self) -> u32 {
         self.permits.in_flight()

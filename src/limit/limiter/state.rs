@@ -156,6 +156,10 @@ impl State {
         self.limits.lower_tokens(now, remaining);
     }
 
+    pub(super) fn token_capacity(&self) -> Option<u64> {
+        self.limits.token_capacity()
+    }
+
     pub(super) fn quotas(&mut self, now: Instant) -> Quotas {
         let now = self.time(now);
         self.limits.quotas(now)

@@ -18,6 +18,7 @@ use crate::base::outcome::{AttemptClass, Outcome};
 use crate::chat::{ApiError, ErrorKind, Event, Fault, Usage};
 use crate::codec::{Framing, Splitter};
 use crate::dialect::{Decode, Dialect, Encode, Seen, Tap, Verdict};
+use crate::proxy::attempt::BYTES_PER_TOKEN;
 use crate::proxy::meter::Meter;
 
 /// What may come before the first content without the answer being taken for begun.
@@ -48,7 +49,41 @@ pub struct EventStream {
     client: &'static dyn Dialect,
     state: State,
     meter: Option<Meter>,
-    pieces: Vec<Instant>,
+    /// Content that came before there was a meter: when, and about how many bytes.
+    pieces: Vec<(Instant, u64)>,
+    pace: Pace,
+}
+
+/// Whether a stream keeps to the least rate it may have.
+struct Pace {
+    /// Tokens a second; 0 asks for none.
+    least: u32,
+    since: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    /// Over which a stream's rate is taken.
+    const SPAN: Duration = Duration::from_secs(30);
+
+    fn new(least: u32) -> Self {
+        Self { least, since: Instant::now(), bytes: 0 }
+    }
+
+    /// More content came. False where the last span brought too little.
+    fn keeps(&mut self, now: Instant, bytes: u64) -> bool {
+        if self.least == 0 {
+            return true;
+        }
+        self.bytes += bytes;
+        let span = now.saturating_duration_since(self.since);
+        if span < Self::SPAN {
+            return true;
+        }
+        let keeps = (self.bytes / BYTES_PER_TOKEN) as f64 >= f64::from(self.least) * span.as_secs_f64();
+        *self = Self { least: self.least, since: now, bytes: 0 };
+        keeps
+    }
 }
 
 enum State {
@@ -63,7 +98,14 @@ enum State {
 }
 
 impl EventStream {
-    pub(in crate::proxy) fn new(source: Source, framing: Framing, mode: Mode, client: &'static dyn Dialect, max_event: usize) -> Self {
+    pub(in crate::proxy) fn new(
+        source: Source,
+        framing: Framing,
+        mode: Mode,
+        client: &'static dyn Dialect,
+        max_event: usize,
+        min_tokens_per_second: u32,
+    ) -> Self {
         Self {
             source,
             framing,
@@ -78,6 +120,7 @@ impl EventStream {
             state: State::Priming,
             meter: None,
             pieces: Vec::new(),
+            pace: Pace::new(min_tokens_per_second),
         }
     }
 
@@ -114,8 +157,8 @@ impl EventStream {
 
     /// The answer goes to the client now; what follows is told in the stream.
     pub(in crate::proxy) fn commit(&mut self, mut meter: Meter) {
-        for at in self.pieces.drain(..) {
-            meter.content(at);
+        for (at, bytes) in self.pieces.drain(..) {
+            meter.content(at, bytes);
         }
         self.meter = Some(meter);
         if let State::Failed(_) = self.state {
@@ -136,7 +179,7 @@ impl EventStream {
         loop {
             if let Some(bytes) = self.out.pop_front() {
                 if let Some(meter) = &mut self.meter {
-                    meter.sent(bytes.len());
+                    meter.sent(&bytes);
                 }
                 return Poll::Ready(Some(Ok(bytes)));
             }
@@ -192,12 +235,11 @@ impl EventStream {
     /// Takes bytes of the upstream and notes whether there was content in them: only that keeps a stream alive.
     fn take(&mut self, chunk: Bytes) -> Result<(), ApiError> {
         let before = std::mem::take(&mut self.seen.content);
+        let said = self.seen.said;
         let taken = self.take_events(chunk);
-        if self.seen.content {
-            self.note_content();
-        }
+        let keeps_pace = !self.seen.content || self.note_content((self.seen.said - said).max(BYTES_PER_TOKEN));
         self.seen.content |= before;
-        taken
+        taken.and(if keeps_pace { Ok(()) } else { Err(too_slow()) })
     }
 
     /// Every event that is complete with these bytes goes to `out`.
@@ -293,14 +335,23 @@ impl EventStream {
         }
     }
 
-    /// Takes the time of content for deadlines and measurements.
-    fn note_content(&mut self) {
+    /// Takes the time of content for deadlines and measurements. False where the stream is slower than it may be.
+    fn note_content(&mut self, bytes: u64) -> bool {
         let now = Instant::now();
         self.source.note_content(now);
         match &mut self.meter {
-            Some(meter) => meter.content(now),
-            None => self.pieces.push(now),
+            Some(meter) => meter.content(now, bytes),
+            None => self.pieces.push((now, bytes)),
         }
+        self.pace.keeps(now, bytes)
+    }
+
+    /// Reads a stream that nobody waits for to its end, and tells what it says of its tokens.
+    pub(in crate::proxy) async fn drain(mut self) -> Result<Option<Usage>, Aborted> {
+        while let Some(bytes) = std::future::poll_fn(|cx| self.poll_data(cx)).await {
+            bytes?;
+        }
+        Ok(self.seen.usage)
     }
 
     /// The upstream's body ended cleanly: the answer is whole, or it was cut.
@@ -340,6 +391,8 @@ impl EventStream {
             if let Some(usage) = self.seen.usage {
                 meter.set_usage(usage);
             }
+            // What is still to be taken belongs to the answer.
+            self.out.iter().for_each(|bytes| meter.gather(bytes));
             meter.complete();
             meter.attempt_ended(AttemptClass::Success);
         }
@@ -369,12 +422,17 @@ impl EventStream {
         }
         let truncated = matches!(error.code.as_deref(), Some("upstream_stream_truncated" | "upstream_reset"));
         meter.failed(error, if truncated { Outcome::Truncated } else { Outcome::Failed });
-        meter.attempt_ended(AttemptClass::Committed);
+        let class = meter.class_of_failure(error);
+        meter.attempt_ended(class);
     }
 }
 
 fn shutting_down() -> ApiError {
     ApiError::new(503, ErrorKind::Overloaded, Fault::Sidecar, "server_shutting_down", "the sidecar is shutting down")
+}
+
+fn too_slow() -> ApiError {
+    ApiError::upstream("upstream_too_slow", "the upstream's stream is slower than timeout.min_tokens_per_second")
 }
 
 fn truncated() -> ApiError {
@@ -397,6 +455,7 @@ fn event_too_large(limit: usize) -> ApiError {
 fn encode(encoder: &mut dyn Encode, events: &mut Vec<Event>, seen: &mut Seen, out: &mut BytesMut) -> Result<(), ApiError> {
     for event in events.drain(..) {
         seen.content |= event.is_content();
+        seen.said += event.length() as u64;
         match event {
             Event::Error(error) => return Err(error),
             event => {

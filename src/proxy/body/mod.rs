@@ -4,6 +4,7 @@ pub(super) mod collect;
 pub(super) mod decompress;
 pub(super) mod event_stream;
 pub(super) mod raw;
+mod replay;
 pub(super) mod source;
 mod whole;
 
@@ -15,6 +16,7 @@ use http_body::{Frame, SizeHint};
 
 use event_stream::EventStream;
 use raw::Raw;
+pub(super) use replay::Replay;
 pub(super) use whole::Whole;
 
 /// A body on its way to a client.
@@ -23,6 +25,8 @@ pub enum Body {
     Whole(Box<Whole>),
     /// A stream of events, relayed or translated.
     Events(Box<EventStream>),
+    /// A stream told again from the cache.
+    Replay(Box<Replay>),
     /// Bytes passed on as they come.
     Raw(Box<Raw>),
 }
@@ -46,6 +50,7 @@ impl http_body::Body for Body {
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
         match self.get_mut() {
             Self::Whole(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Self::Replay(body) => Poll::Ready(body.take().map(|bytes| Ok(Frame::data(bytes)))),
             Self::Events(body) => body.poll_data(cx).map(|data| data.map(|bytes| bytes.map(Frame::data))),
             Self::Raw(body) => body.poll_data(cx).map(|data| data.map(|bytes| bytes.map(Frame::data))),
         }
@@ -55,6 +60,7 @@ impl http_body::Body for Body {
         match self {
             Self::Whole(body) => body.is_empty(),
             Self::Events(_) => false,
+            Self::Replay(body) => body.is_empty(),
             Self::Raw(body) => body.is_end_stream(),
         }
     }
@@ -62,7 +68,7 @@ impl http_body::Body for Body {
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => SizeHint::with_exact(body.len() as u64),
-            Self::Events(_) => SizeHint::default(),
+            Self::Events(_) | Self::Replay(_) => SizeHint::default(),
             Self::Raw(body) => body.size_hint(),
         }
     }

@@ -35,8 +35,8 @@ impl Raw {
         loop {
             match ready!(self.source.poll_next(cx)) {
                 Ok(Item::Data(data)) => {
-                    self.meter.content(tokio::time::Instant::now());
-                    self.meter.sent(data.len());
+                    self.meter.content(tokio::time::Instant::now(), data.len() as u64);
+                    self.meter.sent(&data);
                     // The server asks no further once the declared length is there.
                     if self.source.is_end_stream() {
                         settle(&mut self.meter);
@@ -50,7 +50,8 @@ impl Raw {
                 }
                 Err(error) => {
                     self.meter.failed(&error, Outcome::Truncated);
-                    self.meter.attempt_ended(AttemptClass::Committed);
+                    let class = self.meter.class_of_failure(&error);
+                    self.meter.attempt_ended(class);
                     return Poll::Ready(Some(Err(Aborted)));
                 }
             }

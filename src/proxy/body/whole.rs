@@ -21,7 +21,7 @@ impl Whole {
 
     pub(super) fn take(&mut self) -> Option<Bytes> {
         let bytes = self.bytes.take()?;
-        self.meter.sent(bytes.len());
+        self.meter.sent(&bytes);
         if !self.meter.is_settled() {
             self.meter.complete();
         }

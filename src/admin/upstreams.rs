@@ -1,0 +1,141 @@
+//! The admin API's view of limits and breakers, and the hand on the latter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use percent_encoding::percent_decode_str;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::limit::{Limiter, TripReason};
+use crate::runtime::{Circuit, Snapshot, Target};
+
+/// How long a breaker stays open that was opened by hand, unless the request says.
+const FORCED: Duration = Duration::from_secs(60);
+const LONGEST_FORCED: Duration = Duration::from_secs(86_400);
+
+/// What is done to breakers by hand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Hand {
+    ForceOpen,
+    Reset,
+}
+
+/// `GET /api/v1/breakers`: every breaker that has seen a request.
+pub(super) fn breakers(snapshot: &Snapshot) -> Value {
+    let now = Instant::now();
+    let list: Vec<Value> = circuits(snapshot)
+        .map(|(target, credential, circuit)| {
+            let trips: serde_json::Map<String, Value> =
+                TripReason::ALL.iter().map(|reason| (reason.as_str().to_owned(), circuit.breaker.trips(*reason).into())).collect();
+            json!({
+                "provider": target.provider.name,
+                "model": &*target.model,
+                "credential": credential,
+                "enabled": target.provider.breaker.enabled,
+                "state": circuit.breaker.state(now).as_str(),
+                "retry_after_ms": circuit.breaker.retry_after(now).map(milliseconds),
+                "cooling_ms": milliseconds(circuit.cooling.remaining(now)),
+                "trips": trips,
+            })
+        })
+        .collect();
+    json!({"breakers": list})
+}
+
+/// `POST /api/v1/breakers/force-open` and `/reset`: `provider`, `model` and `credential` in the query choose the breakers, all
+/// of those left out. The error says which part of the query is wrong.
+pub(super) fn act(snapshot: &Snapshot, hand: Hand, query: &str) -> Result<Value, (&'static str, String)> {
+    let (mut provider, mut model, mut credential, mut open_for) = (None, None, None, FORCED);
+    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
+        let value = percent_decode_str(value).decode_utf8().map_err(|_| ("query", format!("`{key}` is not UTF-8")))?.into_owned();
+        match key {
+            "provider" => provider = Some(value),
+            "model" => model = Some(value),
+            "credential" => credential = Some(value.parse::<usize>().map_err(|_| ("credential", "a number from 1 is needed".to_owned()))?),
+            "seconds" if hand == Hand::ForceOpen => {
+                let seconds = value.parse::<u64>().ok().filter(|seconds| (1..=LONGEST_FORCED.as_secs()).contains(seconds));
+                open_for = Duration::from_secs(seconds.ok_or(("seconds", "a number from 1 to 86400 is needed".to_owned()))?);
+            }
+            _ => return Err(("query", format!("`{key}` is not known; there are provider, model, credential and (to open) seconds"))),
+        }
+    }
+    let Some(provider) = provider else { return Err(("provider", "name the provider, as in `?provider=openai`".to_owned())) };
+    let Some(entry) = snapshot.provider(&provider) else { return Err(("provider", format!("there is no provider `{provider}`"))) };
+    // A model that was not asked yet can be opened beforehand.
+    if let Some(model) = &model {
+        entry.target(model).take_over();
+    }
+    let now = Instant::now();
+    let mut count = 0;
+    for (target, number, circuit) in circuits(snapshot) {
+        let is_meant = target.provider.name == provider
+            && model.as_deref().is_none_or(|model| model == &*target.model)
+            && credential.is_none_or(|credential| credential == number);
+        if !is_meant {
+            continue;
+        }
+        count += 1;
+        match hand {
+            Hand::ForceOpen => circuit.breaker.force_open(now, open_for),
+            Hand::Reset => {
+                circuit.breaker.reset(now);
+                circuit.cooling.clear();
+                if let Some(parked) = target.parked().get(number - 1) {
+                    parked.clear();
+                }
+            }
+        }
+    }
+    Ok(json!({"changed": count}))
+}
+
+fn circuits(snapshot: &Snapshot) -> impl Iterator<Item = (Arc<Target>, usize, Arc<Circuit>)> {
+    snapshot.providers.iter().flat_map(|entry| entry.used_targets()).flat_map(|target| {
+        let circuits: Vec<_> = target.circuits().iter().enumerate().map(|(index, circuit)| (index + 1, Arc::clone(circuit))).collect();
+        circuits.into_iter().map(move |(credential, circuit)| (Arc::clone(&target), credential, circuit))
+    })
+}
+
+/// `GET /api/v1/limits`: every limit as it stands.
+pub(super) fn limits(snapshot: &Snapshot) -> Value {
+    let now = Instant::now();
+    let mut clients: Vec<(String, Value)> = snapshot
+        .clients()
+        .filter_map(|client| Some((client.name.clone(), limiter(client.limiter.as_ref()?, now, json!({"client": client.name})))))
+        .collect();
+    clients.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let mut upstreams = Vec::new();
+    for entry in &snapshot.providers {
+        let name = &entry.provider.name;
+        upstreams.extend(entry.limiter().map(|all| limiter(all, now, json!({"provider": name, "model": null}))));
+        for target in entry.used_targets() {
+            if let [_, Some(own)] = target.limiters() {
+                upstreams.push(limiter(own, now, json!({"provider": name, "model": &*target.model})));
+            }
+        }
+    }
+    json!({"clients": clients.into_iter().map(|(_, view)| view).collect::<Vec<_>>(), "upstreams": upstreams})
+}
+
+fn limiter(limiter: &Limiter, now: Instant, mut whose: Value) -> Value {
+    let view = limiter.view(now);
+    let rates = |rates: &[crate::limit::Quota]| -> Vec<Value> {
+        let rate =
+            |rate: &crate::limit::Quota| json!({"limit": rate.limit, "remaining": rate.remaining, "reset_ms": milliseconds(rate.reset)});
+        rates.iter().map(rate).collect()
+    };
+    if let Some(whose) = whose.as_object_mut() {
+        whose.insert("requests".to_owned(), rates(&view.requests).into());
+        whose.insert("tokens".to_owned(), rates(&view.tokens).into());
+        whose.insert("concurrency".to_owned(), view.concurrency.into());
+        whose.insert("in_flight".to_owned(), view.in_flight.into());
+        whose.insert("queue_depth".to_owned(), view.queued.into());
+    }
+    whose
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,70 @@
+//! Copies of requests for another target, sent beside the request itself and forgotten: the client's answer never waits for
+//! them, and theirs are thrown away.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::time::Instant;
+
+use super::admit;
+use super::attempt::{Attempt, Budget, End};
+use super::call::Call;
+use super::exchange::{Accepted, Terms, exchange};
+use super::respond::Content;
+use super::worker::Worker;
+use crate::base::outcome::AttemptClass;
+use crate::runtime::{Snapshot, Target};
+
+/// Copies under way in one worker; what would be more is not sent.
+const MOST: usize = 64;
+
+/// Counts the copies of one worker.
+#[derive(Default)]
+pub struct Mirrored(AtomicUsize);
+
+struct Copying(Arc<Worker>);
+
+impl Drop for Copying {
+    fn drop(&mut self) {
+        self.0.mirrored.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Sends a copy of the call, if its route asks for one.
+pub(super) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: &Arc<Call>) {
+    let Some(mirror) = call.resolved.route().and_then(|route| route.mirror.as_ref()) else { return };
+    if fastrand::f64() >= mirror.sample {
+        return;
+    }
+    if worker.mirrored.0.fetch_add(1, Ordering::Relaxed) >= MOST {
+        worker.mirrored.0.fetch_sub(1, Ordering::Relaxed);
+        worker.runtime.metrics.mirror("skipped");
+        return;
+    }
+    let copying = Copying(Arc::clone(worker));
+    let (snapshot, call, target) = (Arc::clone(snapshot), Arc::clone(call), Arc::clone(&mirror.target));
+    tokio::spawn(async move {
+        let result = send(&copying.0, &snapshot, &call, &target).await;
+        copying.0.runtime.metrics.mirror(result);
+    });
+}
+
+async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &Arc<Target>) -> &'static str {
+    let now = Instant::now();
+    let terms = Terms { worker, snapshot, call, give_up_at: now + target.provider.timeout.total, is_clients_time: false };
+    let Ok(admitted) = admit::upstream(terms.wish(), target, 0, false).await else {
+        return "skipped";
+    };
+    let attempt = Attempt::new(worker, target, admitted, Budget::first(target));
+    let Ok(Accepted { answer, attempt: Some(mut attempt), usage, .. }) = exchange(terms, attempt).await else { return "error" };
+    let mut end = End { status: 200, usage, ..End::new(AttemptClass::Success) };
+    if let Content::Events(stream) = answer.content {
+        match stream.drain().await {
+            Ok(usage) => end.usage = usage.or(end.usage),
+            Err(_) => end.class = AttemptClass::Committed,
+        }
+    }
+    let result = if end.class == AttemptClass::Success { "ok" } else { "error" };
+    attempt.end(&end);
+    result
+}
