@@ -11,12 +11,18 @@ use super::admit;
 use super::attempt::{Attempt, Budget};
 use super::exchange::{Accepted, Failed, Terms, exchange};
 use super::meter::Meter;
-use crate::config::HedgeAfter;
-use crate::runtime::{Candidate, CauseSet, Hedge, Target};
+use crate::config::{Cause, HedgeAfter};
+use crate::runtime::{Candidate, Hedge, Target};
 
-/// Asks the attempt's target, and another one beside it when that takes long.
-pub(super) async fn race(terms: Terms<'_>, attempt: Attempt, next: Option<&Candidate>, meter: &mut Meter) -> Result<Accepted, Failed> {
-    let hedge = terms.call.resolved.route().and_then(|route| route.hedge.as_ref());
+/// Asks the attempt's target, and another one beside it when that takes long and another attempt is left (`may_hedge`).
+pub(super) async fn race(
+    terms: Terms<'_>,
+    attempt: Attempt,
+    next: Option<&Candidate>,
+    may_hedge: bool,
+    meter: &mut Meter,
+) -> Result<Accepted, Failed> {
+    let hedge = terms.call.resolved.route().and_then(|route| route.hedge.as_ref()).filter(|_| may_hedge);
     match hedge.and_then(|hedge| Some((hedge, wait(hedge, &attempt.target)?))) {
         None => exchange(terms, attempt).await,
         // In a box: the many requests without a hedge need not be as large as those with one.
@@ -77,7 +83,7 @@ async fn begin(
     meter: &mut Meter,
 ) -> Option<Attempt> {
     let now = Instant::now();
-    let stands_in = next.filter(|candidate| candidate.on == CauseSet::USUAL || candidate.on.contains(crate::config::Cause::Error));
+    let stands_in = next.filter(|candidate| candidate.on.contains(Cause::Error));
     let (target, tried) = match stands_in {
         Some(candidate) => (&candidate.target, 0),
         None => (first, if admit::has_other_credential(first, tried, now) { tried } else { 0 }),

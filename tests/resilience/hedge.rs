@@ -93,3 +93,18 @@ async fn the_95th_percentile_is_the_targets_own() {
     assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
     assert_eq!(second.requests().len(), before + 1);
 }
+
+#[tokio::test]
+async fn a_hedge_is_an_attempt_like_any_other() {
+    let (first, second) = (Upstream::start().await, Upstream::start().await);
+    let yaml = format!(
+        "providers:\n{}{}models:\n  chat: {{targets: [{{provider: a, model: m}}, {{provider: b, model: m}}], hedge: {{after: 20ms, budget: 100%}}}}\n",
+        provider("a", &first, ", retry: {attempts: 1}"),
+        provider("b", &second, "")
+    );
+    let sidecar = Sidecar::start(&yaml).await;
+    first.always(Script::default().pause(Duration::from_millis(150)).followed_by(&stream("first")));
+    let answer = sidecar.chat(&request("chat", true)).await;
+    assert_eq!((answer.streamed_text().as_str(), answer.head.header("x-llm-attempts")), ("first", Some("1")));
+    assert_eq!(second.requests().len(), 0);
+}
