@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::*;
 
 const THREADS: usize = 16;
-const TRIES: u64 = 100_000;
+const TRIES: u64 = 1_000_000;
 
 #[test]
 fn what_is_admitted_is_exact() {
