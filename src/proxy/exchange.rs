@@ -295,7 +295,7 @@ fn is_stream(vendor: &dyn Dialect, headers: &HeaderMap) -> bool {
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.
 fn known_field(field: &str) -> &str {
-    const FIELDS: [&str; 40] = [
+    const FIELDS: [&str; 42] = [
         "audio",
         "cache_control",
         "detail",
@@ -336,6 +336,8 @@ fn known_field(field: &str) -> &str {
         "top_logprobs",
         "top_p",
         "user",
+        "verbosity",
+        "web_search_options",
     ];
-    if FIELDS.contains(&field) || matches!(field, "verbosity" | "web_search_options") { field } else { "other" }
+    if FIELDS.contains(&field) { field } else { "other" }
 }
