@@ -13,6 +13,8 @@ mod proof;
 pub mod quirks;
 mod said;
 mod shape;
+#[cfg(test)]
+mod testing;
 
 use std::borrow::Cow;
 

@@ -1,40 +1,18 @@
-use bytes::BytesMut;
 use serde_json::Value;
 
 use super::reply;
 use crate::chat::{ApiError, Citation, Collector, ErrorKind, Event, FinishReason, PartKind, Usage};
 use crate::codec::sse;
-use crate::dialect::Dialect;
 use crate::dialect::anthropic_messages::AnthropicMessages;
 use crate::dialect::anthropic_messages::signature::UNSIGNED;
+use crate::dialect::testing;
 
-/// Feeds pieces through the framing into a decoder.
 pub(super) fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
-    let (mut decoder, mut splitter, mut held, mut out) = (AnthropicMessages.decoder(), sse::Splitter::default(), Vec::new(), Vec::new());
-    for piece in pieces {
-        let mut rest = *piece;
-        while let Some(end) = splitter.event_end(rest) {
-            held.extend_from_slice(&rest[..end]);
-            if let Some(event) = sse::read(&held)
-                && let Err(error) = decoder.frame(event.name, &event.data, &mut out)
-            {
-                return (out, Err(error));
-            }
-            held.clear();
-            rest = &rest[end..];
-        }
-        held.extend_from_slice(rest);
-    }
-    let end = decoder.end(&mut out);
-    (out, end)
+    testing::decode(&AnthropicMessages, pieces)
 }
 
 pub(super) fn encode(events: Vec<Event>) -> Vec<u8> {
-    let (mut encoder, mut out) = (AnthropicMessages.encoder(&reply()), BytesMut::new());
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    out.to_vec()
+    testing::encode(&AnthropicMessages, &reply(), events)
 }
 
 /// The `data` of every frame, each of which must be named by its type.

@@ -1,39 +1,16 @@
-use bytes::BytesMut;
 use serde_json::{Value, json};
 
 use super::reply;
 use crate::chat::{ApiError, Citation, DialectId, Event, FinishReason, Usage};
-use crate::codec::sse;
 use crate::dialect::gemini::Gemini;
-use crate::dialect::{Dialect, proof};
+use crate::dialect::{proof, testing};
 
-/// Feeds pieces through the framing into a decoder.
 pub(super) fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
-    let (mut decoder, mut splitter, mut held, mut out) = (Gemini.decoder(), sse::Splitter::default(), Vec::new(), Vec::new());
-    for piece in pieces {
-        let mut rest = *piece;
-        while let Some(end) = splitter.event_end(rest) {
-            held.extend_from_slice(&rest[..end]);
-            if let Some(event) = sse::read(&held)
-                && let Err(error) = decoder.frame(event.name, &event.data, &mut out)
-            {
-                return (out, Err(error));
-            }
-            held.clear();
-            rest = &rest[end..];
-        }
-        held.extend_from_slice(rest);
-    }
-    let end = decoder.end(&mut out);
-    (out, end)
+    testing::decode(&Gemini, pieces)
 }
 
 pub(super) fn encode(events: Vec<Event>) -> Vec<u8> {
-    let (mut encoder, mut out) = (Gemini.encoder(&reply()), BytesMut::new());
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    out.to_vec()
+    testing::encode(&Gemini, &reply(), events)
 }
 
 fn frames(stream: &[u8]) -> Vec<Value> {

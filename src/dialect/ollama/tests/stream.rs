@@ -1,41 +1,18 @@
-use bytes::BytesMut;
 use serde_json::{Value, json};
 
 use super::reply;
 use crate::chat::{ApiError, Event, FinishReason, Usage};
 use crate::codec::Framing;
-use crate::dialect::Dialect;
 use crate::dialect::ollama::Ollama;
+use crate::dialect::{Dialect, testing};
 
-/// Feeds pieces through the framing into a decoder.
 pub(super) fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
-    let framing = Ollama.framing();
-    assert_eq!(framing, Framing::JsonLines);
-    let (mut decoder, mut splitter, mut held, mut out) = (Ollama.decoder(), framing.splitter(), Vec::new(), Vec::new());
-    for piece in pieces {
-        let mut rest = *piece;
-        while let Some(end) = splitter.frame_end(rest) {
-            held.extend_from_slice(&rest[..end]);
-            if let Some(frame) = framing.read(&held).unwrap()
-                && let Err(error) = decoder.frame(frame.name, &frame.data, &mut out)
-            {
-                return (out, Err(error));
-            }
-            held.clear();
-            rest = &rest[end..];
-        }
-        held.extend_from_slice(rest);
-    }
-    let end = decoder.end(&mut out);
-    (out, end)
+    assert_eq!(Ollama.framing(), Framing::JsonLines);
+    testing::decode(&Ollama, pieces)
 }
 
 pub(super) fn encode(events: Vec<Event>) -> Vec<u8> {
-    let (mut encoder, mut out) = (Ollama.encoder(&reply()), BytesMut::new());
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    out.to_vec()
+    testing::encode(&Ollama, &reply(), events)
 }
 
 fn lines(stream: &[u8]) -> Vec<Value> {

@@ -5,35 +5,14 @@ use super::reply;
 use crate::chat::{ApiError, Citation, DialectId, ErrorKind, Event, FinishReason, Usage};
 use crate::codec::sse;
 use crate::dialect::openai_responses::OpenAiResponses;
-use crate::dialect::{Dialect, proof};
+use crate::dialect::{Dialect, proof, testing};
 
-/// Feeds pieces through the framing into a decoder.
 pub(super) fn decode(pieces: &[&[u8]]) -> (Vec<Event>, Result<(), ApiError>) {
-    let (mut decoder, mut splitter, mut held, mut out) = (OpenAiResponses.decoder(), sse::Splitter::default(), Vec::new(), Vec::new());
-    for piece in pieces {
-        let mut rest = *piece;
-        while let Some(end) = splitter.event_end(rest) {
-            held.extend_from_slice(&rest[..end]);
-            if let Some(event) = sse::read(&held)
-                && let Err(error) = decoder.frame(event.name, &event.data, &mut out)
-            {
-                return (out, Err(error));
-            }
-            held.clear();
-            rest = &rest[end..];
-        }
-        held.extend_from_slice(rest);
-    }
-    let end = decoder.end(&mut out);
-    (out, end)
+    testing::decode(&OpenAiResponses, pieces)
 }
 
 pub(super) fn encode_for(request: &Value, events: Vec<Event>) -> Vec<u8> {
-    let (mut encoder, mut out) = (OpenAiResponses.encoder(&reply(request)), BytesMut::new());
-    for event in events {
-        encoder.event(event, &mut out);
-    }
-    out.to_vec()
+    testing::encode(&OpenAiResponses, &reply(request), events)
 }
 
 pub(super) fn encode(events: Vec<Event>) -> Vec<u8> {
