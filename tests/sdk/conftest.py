@@ -10,13 +10,19 @@ from typing import Any
 import anthropic
 import openai
 import pytest
+from matrix import Matrix
 from sidecar import Sidecar, Simulator
 
-# Only loopback is used: a proxy of the environment would be in the way, and so would a base URL for the SDKs.
-for name in [n for n in os.environ if n.upper().endswith("_PROXY") or n.startswith(("OPENAI_", "ANTHROPIC_", "AZURE_OPENAI_"))]:
+# Only loopback is used: a proxy of the environment would be in the way, and so would a base URL or an account for the SDKs.
+_SDKS = ("OPENAI_", "ANTHROPIC_", "AZURE_OPENAI_", "GOOGLE_", "GEMINI_", "OLLAMA_", "MISTRAL_", "CO_", "AWS_", "DASHSCOPE_")
+for name in [n for n in os.environ if n.upper().endswith("_PROXY") or n.startswith(_SDKS)]:
     del os.environ[name]
 
 _questions = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Matrix(config))
 
 
 def ask(text: str = "Tell me something", **directives: Any) -> str:
