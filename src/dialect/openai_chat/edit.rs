@@ -17,16 +17,21 @@ pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
     if let Some(body) = spliced(body, to) {
         return Ok(Written { body: body.into(), dropped: Dropped::default() });
     }
-    let mut fields = view::parse(body)?;
+    let mut fields = parse(body)?;
     fields.set("model", to_raw(&to.model));
     let streams = fields.get("stream").is_some_and(|stream| stream.get() == "true");
     let options = fields.get("stream_options");
-    if streams && to.want_usage && !options.is_some_and(view::includes_usage) {
+    if streams && to.want_usage && !options.is_some_and(|options| view::includes_usage(options.get())) {
         let mut options = options.and_then(|options| serde_json::from_str::<Map<String, Value>>(options.get()).ok()).unwrap_or_default();
         options.insert("include_usage".into(), true.into());
         fields.set("stream_options", to_raw(&options));
     }
     apply(fields, to, Dropped::default())
+}
+
+/// The fields of a body that has been checked (`view`).
+pub fn parse(body: &[u8]) -> Result<RawObject<'_>, ApiError> {
+    RawObject::parse(body).map_err(|_| ApiError::invalid_json("the request body is not a JSON object"))
 }
 
 /// The request with another model's name, where that is all there is to edit: by far most requests, of which some are long.
@@ -42,7 +47,7 @@ fn spliced(body: &[u8], to: &To<'_>) -> Option<Vec<u8>> {
     }
     let text = |name: &str| value(name).and_then(|place| body.get(place));
     if text("stream") == Some(b"true") && to.want_usage {
-        serde_json::from_slice(text("stream_options")?).is_ok_and(view::includes_usage).then_some(())?;
+        view::includes_usage(std::str::from_utf8(text("stream_options")?).ok()?).then_some(())?;
     }
     let model = value("model")?;
     let mut edited = Vec::with_capacity(body.len() + to.model.len());

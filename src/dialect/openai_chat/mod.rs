@@ -21,7 +21,6 @@ mod outline;
 mod read_messages;
 mod read_request;
 mod read_response;
-mod scan;
 mod tap;
 mod template;
 #[cfg(test)]

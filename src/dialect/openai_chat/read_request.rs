@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 
-use super::{read_messages, view};
+use super::{edit, read_messages, view};
 use crate::base::raw::RawObject;
 use crate::chat::{
     ApiError, CacheHint, DialectId, Effort, OutputFormat, RawJson, Reasoning, Request, Sampling, Tool, ToolChoice, ToolKind,
@@ -12,11 +12,11 @@ use crate::chat::{
 
 /// Reads a request. What the hub has no place for stays in `extra`.
 pub fn read(body: &[u8]) -> Result<Request, ApiError> {
-    let mut fields = Fields(view::parse(body)?);
+    let mut fields = Fields(edit::parse(body)?);
     let mut request = Request::new(DialectId::OpenAiChat, fields.need::<String>("model")?);
     request.messages = read_messages::read(fields.need::<Vec<Value>>("messages")?)?;
     request.stream = fields.take("stream")?.unwrap_or(false);
-    request.include_usage = request.stream && fields.0.get("stream_options").is_some_and(view::includes_usage);
+    request.include_usage = request.stream && fields.0.get("stream_options").is_some_and(|options| view::includes_usage(options.get()));
     read_tools(&mut fields, &mut request)?;
     request.sampling = read_sampling(&mut fields)?;
     request.stop = match fields.take::<OneOrMany>("stop")? {

@@ -1,16 +1,11 @@
 //! The outer shape of a client's request: what routing and policy need to know, and what no vendor has to be asked about.
 //! No tree is built: values stay text, and only the few that are looked at are read.
 
-use std::fmt;
-use std::ops::Range;
+use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
-use serde_json::value::RawValue;
 
-use super::scan;
-use crate::base::json;
-use crate::base::raw::RawObject;
+use crate::base::json::{Flaw, Places};
 use crate::chat::ApiError;
 use crate::dialect::View;
 
@@ -25,7 +20,8 @@ const ROLES: [&str; 6] = ["system", "developer", "user", "assistant", "tool", "f
 
 /// Checks a chat request.
 pub fn chat(body: &[u8]) -> Result<View, ApiError> {
-    let fields = parse(body)?;
+    let places = read(body, 3)?;
+    let fields = Fields::new(body, &places)?;
     let view = view(&fields)?;
     for name in NUMBERS {
         if fields.get(name).is_some_and(|value| !matches!(kind(value), Kind::Number | Kind::Null)) {
@@ -35,7 +31,7 @@ pub fn chat(body: &[u8]) -> Result<View, ApiError> {
     if count(&fields, "n")?.is_some_and(|n| !(1..=MOST_CHOICES).contains(&n)) {
         return Err(ApiError::invalid("invalid_value", "n", format!("`n` has to be between 1 and {MOST_CHOICES}")));
     }
-    check_messages(fields.get("messages"))?;
+    check_messages(&fields)?;
     Ok(view)
 }
 
@@ -49,46 +45,63 @@ pub struct GenericView {
 
 /// Checks a request to another endpoint of the API (completions, embeddings, moderations, images, speech, rerank).
 pub fn generic(body: &[u8]) -> Result<GenericView, ApiError> {
-    let fields = parse(body)?;
+    let places = read(body, 1)?;
+    let fields = Fields::new(body, &places)?;
     let named = fields.get("model").filter(|value| kind(value) != Kind::Null);
     Ok(GenericView { model: named.map(|value| model(Some(value))).transpose()?, stream: stream(&fields)? })
 }
 
-/// The fields of a request. Every error is the client's: not JSON, no object, a field that is repeated or must not be there.
-pub fn parse(body: &[u8]) -> Result<RawObject<'_>, ApiError> {
-    let text = std::str::from_utf8(body).map_err(|error| invalid_json("invalid UTF-8", error.valid_up_to()))?;
-    let fields = RawObject::parse(body).map_err(|error| unreadable(text, &error))?;
-    if let Some(flaw) = scan::flaw(body) {
-        return Err(invalid_json(flaw.what, flaw.at));
+fn read(body: &[u8], depth: u32) -> Result<Places, ApiError> {
+    Places::read(body, depth)
+        .map_err(|Flaw { what, at }| ApiError::invalid_json(format!("the request body is not valid JSON: {what} at byte {at}")))
+}
+
+/// The fields of a request, whose values stay text.
+struct Fields<'b> {
+    body: &'b str,
+    places: &'b Places,
+    /// Names, values, and the values' indices in `places`.
+    list: Vec<(Cow<'b, str>, &'b str, usize)>,
+}
+
+impl<'b> Fields<'b> {
+    /// Every error is the client's: no object, a field that is repeated or must not be there.
+    fn new(body: &'b [u8], places: &'b Places) -> Result<Self, ApiError> {
+        let text = std::str::from_utf8(body).unwrap_or_default();
+        if !text.trim_start().starts_with('{') {
+            return Err(ApiError::invalid("invalid_type", "model", "the request body has to be a JSON object"));
+        }
+        let mut fields = Self { body: text, places, list: Vec::with_capacity(16) };
+        for (index, key, value) in places.outermost() {
+            let name = name(text.get(key).unwrap_or_default());
+            if fields.get(&name).is_some() {
+                return Err(ApiError::invalid("duplicate_field", name.clone().into_owned(), format!("`{name}` is given more than once")));
+            }
+            if FORBIDDEN.contains(&&*name) {
+                let message = format!("`{name}` is not a request parameter");
+                return Err(ApiError::invalid("unknown_parameter", name.into_owned(), message));
+            }
+            fields.list.push((name, text.get(value).unwrap_or_default(), index));
+        }
+        Ok(fields)
     }
-    match FORBIDDEN.into_iter().find(|name| fields.contains(name)) {
-        Some(name) => Err(ApiError::invalid("unknown_parameter", name, format!("`{name}` is not a request parameter"))),
-        None => Ok(fields),
+
+    fn find(&self, name: &str) -> Option<&(Cow<'b, str>, &'b str, usize)> {
+        self.list.iter().find(|(own, ..)| own == name)
+    }
+
+    fn get(&self, name: &str) -> Option<&'b str> {
+        self.find(name).map(|(_, value, _)| *value)
     }
 }
 
-/// Says what is wrong with a body without a word of its content but for the name of a repeated field.
-fn unreadable(text: &str, error: &serde_json::Error) -> ApiError {
-    if error.is_data() {
-        let message = error.to_string();
-        let name = message.strip_prefix("duplicate field `").and_then(|rest| rest.split('`').next());
-        return match name {
-            Some(name) => ApiError::invalid("duplicate_field", name, format!("`{name}` is given more than once")),
-            None => ApiError::invalid("invalid_type", "model", "the request body has to be a JSON object"),
-        };
-    }
-    if error.is_eof() {
-        return invalid_json("unexpected end", text.len());
-    }
-    let line_start: usize = text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
-    invalid_json("unexpected character", (line_start + error.column().saturating_sub(1)).min(text.len()))
+/// A name as it is written without its quotes, read.
+fn name(written: &str) -> Cow<'_, str> {
+    let escaped = || serde_json::from_str(&format!("\"{written}\"")).unwrap_or_default();
+    if written.contains('\\') { Cow::Owned(escaped()) } else { Cow::Borrowed(written) }
 }
 
-fn invalid_json(what: &str, at: usize) -> ApiError {
-    ApiError::invalid_json(format!("the request body is not valid JSON: {what} at byte {at}"))
-}
-
-fn view(fields: &RawObject<'_>) -> Result<View, ApiError> {
+fn view(fields: &Fields<'_>) -> Result<View, ApiError> {
     let stream = stream(fields)?;
     let limits = [count(fields, "max_completion_tokens")?, count(fields, "max_tokens")?];
     Ok(View {
@@ -99,19 +112,19 @@ fn view(fields: &RawObject<'_>) -> Result<View, ApiError> {
     })
 }
 
-fn stream(fields: &RawObject<'_>) -> Result<bool, ApiError> {
-    match fields.get("stream").map(RawValue::get) {
+fn stream(fields: &Fields<'_>) -> Result<bool, ApiError> {
+    match fields.get("stream") {
         None | Some("null" | "false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(ApiError::invalid("invalid_type", "stream", "`stream` has to be a boolean")),
     }
 }
 
-fn model(value: Option<&RawValue>) -> Result<String, ApiError> {
+fn model(value: Option<&str>) -> Result<String, ApiError> {
     let Some(value) = value.filter(|value| kind(value) != Kind::Null) else {
         return Err(ApiError::invalid("missing_required_parameter", "model", "`model` is missing"));
     };
-    let Ok(model) = serde_json::from_str::<String>(value.get()) else {
+    let Ok(model) = serde_json::from_str::<String>(value) else {
         return Err(ApiError::invalid("invalid_type", "model", "`model` has to be a string"));
     };
     let wrong = if model.is_empty() {
@@ -127,41 +140,54 @@ fn model(value: Option<&RawValue>) -> Result<String, ApiError> {
 }
 
 /// A field that counts something.
-fn count(fields: &RawObject<'_>, name: &'static str) -> Result<Option<u64>, ApiError> {
+fn count(fields: &Fields<'_>, name: &'static str) -> Result<Option<u64>, ApiError> {
     let Some(value) = fields.get(name).filter(|value| kind(value) != Kind::Null) else { return Ok(None) };
-    if let Ok(count) = value.get().parse::<u64>() {
+    if let Ok(count) = value.parse::<u64>() {
         return Ok(Some(count));
     }
-    Err(match value.get().parse::<f64>() {
+    Err(match value.parse::<f64>() {
         Ok(number) if number < 0.0 => ApiError::invalid("invalid_value", name, format!("`{name}` must not be negative")),
         _ => ApiError::invalid("invalid_type", name, format!("`{name}` has to be an integer")),
     })
 }
 
 /// Whether `stream_options` ask for the usage.
-pub fn includes_usage(options: &RawValue) -> bool {
+pub fn includes_usage(options: &str) -> bool {
     #[derive(Deserialize)]
     struct Options {
         include_usage: Option<bool>,
     }
-    serde_json::from_str::<Options>(options.get()).is_ok_and(|options| options.include_usage == Some(true))
+    serde_json::from_str::<Options>(options).is_ok_and(|options| options.include_usage == Some(true))
 }
 
-fn check_messages(messages: Option<&RawValue>) -> Result<(), ApiError> {
-    let wrong = match messages {
+fn check_messages(fields: &Fields<'_>) -> Result<(), ApiError> {
+    let wrong = match fields.find("messages") {
         None => "`messages` is missing",
-        Some(list) if kind(list) != Kind::List => "`messages` has to be a list",
-        Some(list) if has_known_roles(list.get().as_bytes()) => return Ok(()),
-        Some(list) => match serde_json::from_str::<Roles>(list.get()) {
-            Ok(Roles { count: 0, .. }) => "`messages` is empty",
-            Ok(Roles { bad: Some(at), .. }) => {
-                let message = format!("`messages[{at}]` has to be an object whose `role` is one of {}", ROLES.join(", "));
-                return Err(ApiError::invalid("invalid_value", format!("messages[{at}].role"), message));
+        Some((_, value, _)) if kind(value) != Kind::List => "`messages` has to be a list",
+        Some((_, _, list)) => {
+            let mut messages = fields.places.within(*list).enumerate().peekable();
+            if messages.peek().is_some() {
+                return match messages.find(|(_, (message, ..))| !has_known_role(fields, *message)) {
+                    None => Ok(()),
+                    Some((at, _)) => {
+                        let message = format!("`messages[{at}]` has to be an object whose `role` is one of {}", ROLES.join(", "));
+                        Err(ApiError::invalid("invalid_value", format!("messages[{at}].role"), message))
+                    }
+                };
             }
-            _ => return Ok(()),
-        },
+            "`messages` is empty"
+        }
     };
     Err(ApiError::invalid("invalid_value", "messages", wrong))
+}
+
+/// Whether a message is an object with one role that is known.
+fn has_known_role(fields: &Fields<'_>, message: usize) -> bool {
+    let text = |place| fields.body.get(place).unwrap_or_default();
+    let mut roles = fields.places.within(message).filter(|(_, key, _)| name(text(key.clone())) == "role");
+    let (Some((_, _, role)), None) = (roles.next(), roles.next()) else { return false };
+    let role = text(role).strip_prefix('"').and_then(|role| role.strip_suffix('"')).map(name);
+    role.is_some_and(|role| ROLES.contains(&&*role))
 }
 
 /// Told apart by a value's first byte.
@@ -173,78 +199,11 @@ enum Kind {
     Other,
 }
 
-fn kind(value: &RawValue) -> Kind {
-    match value.get().as_bytes().first() {
+fn kind(value: &str) -> Kind {
+    match value.as_bytes().first() {
         Some(b'n') => Kind::Null,
         Some(b'-' | b'0'..=b'9') => Kind::Number,
         Some(b'[') => Kind::List,
         _ => Kind::Other,
     }
-}
-
-/// How many messages there are, and the first one whose role nobody knows.
-struct Roles {
-    count: usize,
-    bad: Option<usize>,
-}
-
-impl<'de> Deserialize<'de> for Roles {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Roles;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of messages")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Roles, A::Error> {
-                let mut roles = Roles { count: 0, bad: None };
-                while let Some(message) = list.next_element::<&RawValue>()? {
-                    if !has_known_role(message) {
-                        roles.bad = roles.bad.or(Some(roles.count));
-                    }
-                    roles.count += 1;
-                }
-                Ok(roles)
-            }
-        }
-
-        deserializer.deserialize_seq(List)
-    }
-}
-
-/// Whether there are messages and each is an object with one role that is known. `false` may also mean: not without a closer look.
-fn has_known_roles(list: &[u8]) -> bool {
-    let known = |role: &[u8]| {
-        let role = role.strip_prefix(b"\"").and_then(|role| role.strip_suffix(b"\""));
-        role.is_some_and(|role| ROLES.iter().any(|known| known.as_bytes() == role))
-    };
-    let good = |place: Range<usize>| {
-        let message = list.get(place).unwrap_or_default();
-        let (mut roles, mut plain) = (0, true);
-        for (key, value) in json::members(message) {
-            plain &= !key.contains(&b'\\');
-            if key == b"role" {
-                roles += 1;
-                plain &= known(message.get(value).unwrap_or_default());
-            }
-        }
-        roles == 1 && plain
-    };
-    let mut messages = json::items(list).peekable();
-    messages.peek().is_some() && messages.all(good)
-}
-
-fn has_known_role(message: &RawValue) -> bool {
-    #[derive(Deserialize)]
-    struct Message<'a> {
-        #[serde(borrow)]
-        role: &'a RawValue,
-    }
-    let text = message.get();
-    // The role comes first as good as always; a struct would also take a list for its fields.
-    let role = text.starts_with('{').then(|| serde_json::from_str::<Message<'_>>(text).ok()).flatten();
-    role.and_then(|message| serde_json::from_str::<String>(message.role.get()).ok()).is_some_and(|role| ROLES.contains(&role.as_str()))
 }

@@ -1,9 +1,13 @@
 //! Finds its way in JSON text that is known to be valid, many times faster than a parser that has to check it. Text that is not
 //! valid gives `None` or a wrong place, never a panic: only what a parser has accepted belongs here.
 
+mod places;
+
 use std::ops::Range;
 
 use memchr::memchr2;
+
+pub use places::{Flaw, Places, Siblings};
 
 /// The members of an object, each with its key as it is written (escapes and all, without the quotes) and its value's place.
 pub fn members(object: &[u8]) -> Members<'_> {
@@ -121,7 +125,27 @@ fn string_end(text: &[u8], quote: usize) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::Value;
+
     use super::*;
+
+    /// Any JSON value of a modest size.
+    pub(super) fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(any::<String>(), inner, 0..4).prop_map(|map| map.into_iter().collect()),
+            ]
+        })
+    }
 
     fn parts<'a>(text: &'a str) -> Vec<(&'a str, &'a str)> {
         let of = |bytes: &'a [u8]| std::str::from_utf8(bytes).unwrap();
