@@ -60,6 +60,11 @@ pub trait Dialect: Send + Sync {
     /// Writes a streamed answer, event by event.
     fn encoder(&self, reply: &Reply) -> Box<dyn Encode>;
 
+    /// As [`Dialect::encoder`], for a client that takes a tool call in one piece only.
+    fn whole_call_encoder(&self, reply: &Reply) -> Box<dyn Encode> {
+        self.encoder(reply)
+    }
+
     /// Writes an error body.
     fn write_error(&self, error: &ApiError, request_id: &str) -> Vec<u8>;
 

@@ -6,8 +6,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
+use super::client_sdk;
 use crate::chat::{ApiError, DialectId, Request};
-use crate::dialect::{Reply, View, dialect, estimate_tokens_roughly};
+use crate::dialect::{Encode, Reply, View, dialect, estimate_tokens_roughly};
 use crate::runtime::Resolved;
 
 /// A chat request as it came, and where it may go.
@@ -57,6 +58,17 @@ impl Call {
     /// About how many tokens the prompt has, for limits.
     pub(super) fn prompt_tokens(&self) -> u64 {
         estimate_tokens_roughly(&self.body)
+    }
+
+    /// The client takes a tool call in one piece only, so that no stream of calls is relayed to it as it is.
+    pub(super) fn wants_whole_calls(&self) -> bool {
+        client_sdk::is_mistral(&self.headers)
+    }
+
+    /// Writes a streamed answer as the client takes it.
+    pub(super) fn encoder(&self, reply: &Reply) -> Box<dyn Encode> {
+        let dialect = dialect(self.dialect);
+        if self.wants_whole_calls() { dialect.whole_call_encoder(reply) } else { dialect.encoder(reply) }
     }
 
     /// What an answer by `upstream_model` has to know of this request.

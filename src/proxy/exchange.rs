@@ -190,7 +190,7 @@ async fn stream(
         let usage = response.usage;
         let mut events = Vec::new();
         unfold(response, &mut events);
-        let mut encoder = client.encoder(reply);
+        let mut encoder = terms.call.encoder(reply);
         let mut text = bytes::BytesMut::new();
         events.into_iter().for_each(|event: Event| encoder.event(event, &mut text));
         succeeded(attempt, usage);
@@ -198,11 +198,12 @@ async fn stream(
         answer.headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(client.framing().content_type()));
         return Ok((answer, usage));
     }
-    let framing = provider.speaks(terms.call.dialect).framing();
-    let mode = if same {
+    let vendor = provider.speaks(terms.call.dialect);
+    let framing = vendor.framing();
+    let mode = if same && !terms.call.wants_whole_calls() {
         Mode::Relay(client.tap(reply, &provider.quirks))
     } else {
-        Mode::Translate { decoder: provider.dialect().decoder(), encoder: client.encoder(reply), events: Vec::new() }
+        Mode::Translate { decoder: vendor.decoder(), encoder: terms.call.encoder(reply), events: Vec::new() }
     };
     let mut stream =
         EventStream::new(source, framing, mode, client, terms.snapshot.config.server.max_event, provider.timeout.min_tokens_per_second);

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use super::body::decompress;
 use super::call::Call;
+use super::client_sdk;
 use super::conversation;
 use super::meter::Meter;
 use super::models;
@@ -90,6 +91,7 @@ pub(super) async fn read_chat(
         Address::Deployment(model) => look(&with_model(&body, &model)?)?,
         Address::Path { model, stream } => View { model: model.into_owned(), stream, ..look(&body)? },
     };
+    view.include_usage |= client_sdk::is_mistral(&head.headers);
     meter.set_model(&view.model, view.stream);
     allow_model(client, &view.model)?;
     let resolved = models::resolve(worker, snapshot, &view.model).await?;

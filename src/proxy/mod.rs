@@ -8,6 +8,7 @@ mod cached;
 mod call;
 mod classify;
 mod client_connection;
+mod client_sdk;
 mod conversation;
 mod count_tokens;
 mod degraded;

@@ -8,12 +8,13 @@ import pytest
 from drivers.anthropic_messages import AnthropicMessages
 from drivers.base import Driver
 from drivers.gemini import Gemini
+from drivers.mistral import Mistral
 from drivers.ollama_chat import OllamaChat
 from drivers.openai_chat import OpenAiChat
 from drivers.openai_responses import OpenAiResponses
 from sidecar import ROOT
 
-SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, AnthropicMessages, Gemini, OllamaChat]
+SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, AnthropicMessages, Gemini, OllamaChat, Mistral]
 #: The provider types that stand for their dialects, and the path of the base URL that their own SDKs take.
 VENDORS = {"openai": "/v1", "openai_responses": "/v1", "anthropic": "", "gemini": "", "ollama": ""}
 WAYS = ("text", "text stream", "tools", "tools stream")

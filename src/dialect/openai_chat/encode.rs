@@ -2,6 +2,7 @@
 //!
 //! Every chunk has the same id, creation time and model. A choice opens with its role, a tool call with its id and name, and
 //! either is said once. A choice ends with exactly one finish chunk, the stream with `[DONE]`, and only if the answer is whole.
+//! For clients that take a call in one piece only it waits, whole, for the finish chunk.
 //! Signed and redacted reasoning goes out as `delta.thinking_blocks` just before the finish chunk (see `write_response`).
 
 use bytes::{BufMut, BytesMut};
@@ -26,6 +27,8 @@ pub struct Encoder {
     include_usage: bool,
     usage: Option<Usage>,
     choices: Vec<Choice>,
+    /// A tool call is told in one piece.
+    whole_calls: bool,
 }
 
 #[derive(Debug, Default)]
@@ -35,14 +38,24 @@ struct Choice {
     finished: bool,
     /// For each tool call, whether it has arguments.
     calls: Vec<bool>,
+    /// Tool calls that wait until they are whole.
+    held: Vec<HeldCall>,
     /// The reasoning since the last block was closed.
     thinking: String,
     blocks: Vec<Value>,
     citations: Vec<Citation>,
 }
 
+#[derive(Debug)]
+struct HeldCall {
+    index: u32,
+    id: String,
+    name: String,
+    arguments: String,
+}
+
 impl Encoder {
-    pub fn new(reply: &Reply) -> Self {
+    pub fn new(reply: &Reply, whole_calls: bool) -> Self {
         Self {
             id: id::random("chatcmpl-", 29),
             created: reply.created,
@@ -50,6 +63,7 @@ impl Encoder {
             include_usage: reply.include_usage,
             usage: None,
             choices: Vec::new(),
+            whole_calls,
         }
     }
 
@@ -100,14 +114,24 @@ impl Encoder {
         let (blocks, notes) = (std::mem::take(&mut state.blocks), annotations(&state.citations));
         let empty = |(at, has_arguments): (usize, &bool)| (!has_arguments).then(|| json!({"index": at, "function": {"arguments": "{}"}}));
         let missing: Vec<Value> = state.calls.iter().enumerate().filter_map(empty).collect();
+        let held: Vec<Value> = std::mem::take(&mut state.held).iter().map(HeldCall::write).collect();
         let word = finish::write(reason, !state.calls.is_empty());
-        for delta in [Delta::ThinkingBlocks(&blocks), Delta::Annotations(&notes), Delta::ToolCalls(&missing)] {
+        for delta in
+            [Delta::ThinkingBlocks(&blocks), Delta::Annotations(&notes), Delta::ToolCalls(if self.whole_calls { &held } else { &missing })]
+        {
             if !delta.is_empty() {
                 self.delta(choice, &delta, out);
             }
         }
         self.open(choice, Some(""), out);
         self.chunk(choice, &Delta::Empty {}, &Value::Null, Some(word), out);
+    }
+}
+
+impl HeldCall {
+    fn write(&self) -> Value {
+        let arguments = if self.arguments.is_empty() { "{}" } else { &self.arguments };
+        json!({"index": self.index, "id": self.id, "type": "function", "function": {"name": self.name, "arguments": arguments}})
     }
 }
 
@@ -135,9 +159,17 @@ impl Encode for Encoder {
             Event::RedactedThinking { choice, data } => self.choice(choice).blocks.push(redacted_block(&data)),
             Event::ToolStart { choice, index, id, name } => {
                 self.choice(choice).calls.push(false);
+                if self.whole_calls {
+                    self.choice(choice).held.push(HeldCall { index, id, name, arguments: String::new() });
+                    return;
+                }
                 let function = json!({"name": name, "arguments": ""});
                 let call = json!({"index": index, "id": id, "type": "function", "function": function});
                 self.delta(choice, &Delta::ToolCalls(&[call]), out);
+            }
+            Event::ToolArguments { choice, index, fragment } if self.whole_calls => {
+                let held = self.choice(choice).held.iter_mut().find(|call| call.index == index);
+                held.into_iter().for_each(|call| call.arguments.push_str(&fragment));
             }
             Event::ToolArguments { choice, index, fragment } if !fragment.is_empty() => {
                 if let Some(has_arguments) = self.choice(choice).calls.get_mut(index as usize) {

@@ -62,7 +62,11 @@ impl Dialect for OpenAiChat {
     }
 
     fn encoder(&self, reply: &Reply) -> Box<dyn Encode> {
-        Box::new(encode::Encoder::new(reply))
+        Box::new(encode::Encoder::new(reply, false))
+    }
+
+    fn whole_call_encoder(&self, reply: &Reply) -> Box<dyn Encode> {
+        Box::new(encode::Encoder::new(reply, true))
     }
 
     fn write_error(&self, error: &ApiError, _request_id: &str) -> Vec<u8> {

@@ -81,6 +81,7 @@ pub(super) fn key(snapshot: &Snapshot, client: Option<&ClientEntry>, uri: &Uri, 
         &origin.host,
         &path,
         unsupported,
+        if call.wants_whole_calls() { "whole calls" } else { "" },
     ];
     let port = origin.port.to_le_bytes();
     let headers = MEANINGFUL.map(|name| call.headers.get(name).map_or(&b""[..], |value| value.as_bytes()));

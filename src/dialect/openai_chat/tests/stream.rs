@@ -132,6 +132,32 @@ fn text_is_written_strictly() {
 }
 
 #[test]
+fn a_call_is_told_in_one_piece_where_the_client_takes_no_other() {
+    let call = |index, name: &str| Event::ToolStart { choice: 0, index, id: format!("id{index}"), name: name.into() };
+    let arguments = |index, fragment: &str| Event::ToolArguments { choice: 0, index, fragment: fragment.into() };
+    let events = vec![
+        start(),
+        text("a"),
+        call(0, "f"),
+        arguments(0, "{\"x\""),
+        call(1, "g"),
+        arguments(0, ":1}"),
+        finish(FinishReason::ToolCalls),
+        Event::Done,
+    ];
+    let (mut encoder, mut out) = (OpenAiChat.whole_call_encoder(&reply()), BytesMut::new());
+    events.into_iter().for_each(|event| encoder.event(event, &mut out));
+    let deltas: Vec<Value> = payloads(&out)
+        .iter()
+        .filter_map(|data| serde_json::from_str::<Value>(data).ok())
+        .map(|mut c| c["choices"][0]["delta"].take())
+        .collect();
+    let whole = |index, name: &str, arguments: &str| json!({"index": index, "id": format!("id{index}"), "type": "function", "function": {"name": name, "arguments": arguments}});
+    let calls = json!({"tool_calls": [whole(0, "f", "{\"x\":1}"), whole(1, "g", "{}")]});
+    assert_eq!(deltas[2..], [calls, json!({})]);
+}
+
+#[test]
 fn usage_comes_only_where_it_was_asked_for() {
     let events = vec![start(), text("a"), finish(FinishReason::Stop), Event::Usage(Usage::default()), Event::Done];
     let chunks = chunks(events, false);
