@@ -18,12 +18,15 @@ async fn start() -> Sidecar {
     let at: SocketAddr = listener.local_addr().unwrap();
     tokio::spawn(serve(listener, Options { require_key: Some(KEY.to_owned()), ..Options::default() }));
     let provider = |(kind, path): (&str, &str)| format!("  {kind}: {{type: {kind}, base_url: \"http://{at}{path}\", api_key: {KEY}}}\n");
-    let providers: String = VENDORS.map(provider).concat();
+    let providers: String = VENDORS.into_iter().chain(TEXT_VENDORS).map(provider).collect();
     Sidecar::start(&format!("providers:\n{providers}")).await
 }
 
 /// The vendors' types, and the path of the base URL that their own SDKs take.
 const VENDORS: [(&str, &str); 5] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", ""), ("ollama", "")];
+
+/// The same for vendors that continue a text and do not chat.
+const TEXT_VENDORS: [(&str, &str); 1] = [("openai_completions", "/v1")];
 
 /// A client of one dialect.
 struct Dialect {
@@ -33,8 +36,8 @@ struct Dialect {
     body: fn(&str, bool, &str, &str) -> Value,
     /// The text of a whole answer, or of one event of a stream.
     text: fn(&Value) -> String,
-    /// The names of the tools that are called.
-    calls: fn(&Value) -> Vec<String>,
+    /// The names of the tools that are called, where the dialect has tools.
+    calls: Option<fn(&Value) -> Vec<String>>,
     /// Whether an event is the last one of a whole stream.
     is_last: fn(&str) -> bool,
 }
@@ -59,11 +62,11 @@ const OPENAI: Dialect = Dialect {
             "tools": [{"type": "function", "function": {"name": tool, "parameters": schema()}}]})
     },
     text: |value| strings([&value["choices"][0]["message"]["content"], &value["choices"][0]["delta"]["content"]]).concat(),
-    calls: |value| {
+    calls: Some(|value| {
         let choice = &value["choices"][0];
         let calls = list(&choice["message"]["tool_calls"]).iter().chain(list(&choice["delta"]["tool_calls"]));
         strings(calls.map(|call| &call["function"]["name"]))
-    },
+    }),
     is_last: |event| event == "[DONE]",
 };
 
@@ -75,10 +78,10 @@ const ANTHROPIC: Dialect = Dialect {
             "tools": [{"name": tool, "input_schema": schema()}]})
     },
     text: |value| strings(list(&value["content"]).iter().map(|block| &block["text"]).chain([&value["delta"]["text"]])).concat(),
-    calls: |value| {
+    calls: Some(|value| {
         let blocks = list(&value["content"]).iter().chain([&value["content_block"]]);
         strings(blocks.filter(|block| block["type"] == "tool_use").map(|block| &block["name"]))
-    },
+    }),
     is_last: |event| event == r#"{"type":"message_stop"}"#,
 };
 
@@ -93,7 +96,7 @@ const GEMINI: Dialect = Dialect {
             "tools": [{"functionDeclarations": [{"name": tool, "parametersJsonSchema": schema()}]}]})
     },
     text: |value| strings(list(&value["candidates"][0]["content"]["parts"]).iter().map(|part| &part["text"])).concat(),
-    calls: |value| strings(list(&value["candidates"][0]["content"]["parts"]).iter().map(|part| &part["functionCall"]["name"])),
+    calls: Some(|value| strings(list(&value["candidates"][0]["content"]["parts"]).iter().map(|part| &part["functionCall"]["name"]))),
     is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["candidates"][0]["finishReason"] == "STOP"),
 };
 
@@ -109,11 +112,11 @@ const RESPONSES: Dialect = Dialect {
         let delta = (value["type"] == "response.output_text.delta").then_some(&value["delta"]);
         strings(whole.chain(delta)).concat()
     },
-    calls: |value| {
+    calls: Some(|value| {
         let added = (value["type"] == "response.output_item.added").then_some(&value["item"]);
         let calls = list(&value["output"]).iter().chain(added).filter(|item| item["type"] == "function_call");
         strings(calls.map(|item| &item["name"]))
-    },
+    }),
     is_last: |event| event.contains("response.completed"),
 };
 
@@ -125,11 +128,20 @@ const OLLAMA: Dialect = Dialect {
             "tools": [{"type": "function", "function": {"name": tool, "parameters": schema()}}]})
     },
     text: |value| strings([&value["message"]["content"]]).concat(),
-    calls: |value| strings(list(&value["message"]["tool_calls"]).iter().map(|call| &call["function"]["name"])),
+    calls: Some(|value| strings(list(&value["message"]["tool_calls"]).iter().map(|call| &call["function"]["name"]))),
     is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["done"] == true),
 };
 
-const CLIENTS: [Dialect; 5] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA];
+const COMPLETIONS: Dialect = Dialect {
+    name: "openai_completions",
+    path: |_, _| "/v1/completions".to_owned(),
+    body: |model, stream, said, _| json!({"model": model, "stream": stream, "prompt": said, "max_tokens": 200}),
+    text: |value| strings([&value["choices"][0]["text"]]).concat(),
+    calls: None,
+    is_last: |event| event == "[DONE]",
+};
+
+const CLIENTS: [Dialect; 6] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS];
 
 impl Dialect {
     async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
@@ -162,9 +174,10 @@ async fn every_client_reaches_every_vendor() {
                 assert_eq!(values.iter().map(client.text).collect::<String>(), "You said: Grüße 😀", "{about}: {}", answer.text());
                 assert!(!stream || (client.is_last)(events.last().unwrap()), "{about}: {}", answer.text());
 
+                let Some(calls) = client.calls else { continue };
                 let answer = client.ask(&sidecar, &model, stream, "please get_weather").await;
                 let values: Vec<Value> = told(&answer, stream).iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
-                assert_eq!(values.iter().flat_map(client.calls).collect::<Vec<_>>(), ["get_weather"], "{about}: {}", answer.text());
+                assert_eq!(values.iter().flat_map(calls).collect::<Vec<_>>(), ["get_weather"], "{about}: {}", answer.text());
             }
         }
     }
@@ -172,8 +185,9 @@ async fn every_client_reaches_every_vendor() {
 
 #[tokio::test]
 async fn every_client_is_told_of_errors_in_its_own_words() {
-    let sidecar = start().await;
     for client in CLIENTS {
+        // A vendor that has failed all clients would be left alone.
+        let sidecar = start().await;
         for (vendor, _) in VENDORS {
             let answer = client.ask(&sidecar, &format!("{vendor}/m"), false, "[sim status=400]").await;
             assert_eq!(answer.status(), 400, "{} before {vendor}: {}", client.name, answer.text());
@@ -187,6 +201,48 @@ async fn every_client_is_told_of_errors_in_its_own_words() {
             assert!(!told(&answer, true).iter().any(|event| (client.is_last)(event)), "{} before {vendor}: {}", client.name, answer.text());
         }
     }
+}
+
+#[tokio::test]
+async fn a_text_is_continued_by_vendors_that_do_not_chat() {
+    let sidecar = start().await;
+    for (vendor, _) in TEXT_VENDORS {
+        let model = format!("{vendor}/m");
+        for stream in [false, true] {
+            let answer = COMPLETIONS.ask(&sidecar, &model, stream, "Grüße 😀").await;
+            let values: Vec<Value> = told(&answer, stream).iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+            assert_eq!(values.iter().map(COMPLETIONS.text).collect::<String>(), "You said: Grüße 😀", "{vendor}: {}", answer.text());
+            let chat = json!({"model": model, "stream": stream, "max_tokens": 200, "messages": [{"role": "user", "content": "Grüße 😀"}]});
+            let answer = sidecar.post("/v1/messages", &chat).await;
+            assert_eq!((answer.status(), answer.end), (200, End::Clean), "{vendor}: {}", answer.text());
+            let values: Vec<Value> = told(&answer, stream).iter().filter_map(|event| serde_json::from_str(event).ok()).collect();
+            assert_eq!(values.iter().map(ANTHROPIC.text).collect::<String>(), "You said: Grüße 😀", "{vendor}: {}", answer.text());
+        }
+        // Tools cannot be told to such a vendor.
+        let refused = OPENAI.ask(&sidecar, &model, false, "please get_weather").await;
+        refused.assert_error(400, "invalid_request_error", "unsupported_parameter");
+        assert_eq!(refused.json()["error"]["param"], "tools");
+    }
+}
+
+#[tokio::test]
+async fn prompts_are_relayed_where_the_vendor_has_them() {
+    let sidecar = start().await;
+    for prompt in [json!(["a", "b"]), json!([1, 2])] {
+        let refused = sidecar.post("/v1/completions", &json!({"model": "anthropic/m", "prompt": prompt})).await;
+        refused.assert_error(400, "invalid_request_error", "unsupported_parameter");
+        assert_eq!(refused.json()["error"]["param"], "prompt");
+    }
+    // What a chat cannot choose from is named, and what it can say of the prompt is said.
+    let body = json!({"model": "anthropic/m", "prompt": "Once", "echo": true, "best_of": 3});
+    let answer = sidecar.post("/v1/completions", &body).await;
+    assert_eq!((answer.status(), answer.head.header("x-llm-dropped")), (200, Some("best_of")), "{}", answer.text());
+    assert_eq!(answer.json()["choices"][0]["text"], "OnceYou said: Once");
+    assert_eq!(answer.json()["object"], "text_completion");
+    let cut = sidecar.post("/v1/completions", &json!({"model": "gemini/m", "prompt": "word ".repeat(40)})).await;
+    assert_eq!(cut.json()["choices"][0]["finish_reason"], "length", "sixteen tokens unless more are asked for: {}", cut.text());
+    let azure = sidecar.post("/openai/deployments/anthropic%2Fm/completions?api-version=2024-10-21", &json!({"prompt": "hi"})).await;
+    assert_eq!(azure.json()["choices"][0]["text"], "You said: hi", "{}", azure.text());
 }
 
 /// What needs a vendor that keeps answers goes to one that has the API, and is refused where it would be translated.

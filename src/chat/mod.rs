@@ -31,10 +31,13 @@ pub enum DialectId {
     OpenAiResponses,
     /// Ollama's own chat API.
     Ollama,
+    /// OpenAI's Completions of old.
+    OpenAiCompletions,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 5] = [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses, Self::Ollama];
+    pub const ALL: [Self; 6] =
+        [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses, Self::Ollama, Self::OpenAiCompletions];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -43,6 +46,7 @@ impl DialectId {
             Self::Gemini => "gemini",
             Self::OpenAiResponses => "openai_responses",
             Self::Ollama => "ollama",
+            Self::OpenAiCompletions => "openai_completions",
         }
     }
 

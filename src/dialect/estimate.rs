@@ -54,7 +54,7 @@ impl Shape for Top {
         #[serde(rename_all = "snake_case")]
         enum Key {
             System,
-            #[serde(alias = "contents", alias = "input")]
+            #[serde(alias = "contents", alias = "input", alias = "prompt")]
             Messages,
             #[serde(alias = "systemInstruction", alias = "system_instruction")]
             Instructions,

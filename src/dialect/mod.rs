@@ -8,6 +8,7 @@ mod fields;
 pub mod gemini;
 pub mod ollama;
 pub mod openai_chat;
+pub mod openai_completions;
 pub mod openai_responses;
 mod proof;
 pub mod quirks;
@@ -34,6 +35,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::Gemini => &gemini::Gemini,
         DialectId::OpenAiResponses => &openai_responses::OpenAiResponses,
         DialectId::Ollama => &ollama::Ollama,
+        DialectId::OpenAiCompletions => &openai_completions::OpenAiCompletions,
     }
 }
 

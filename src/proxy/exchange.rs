@@ -296,8 +296,9 @@ fn is_stream(vendor: &dyn Dialect, headers: &HeaderMap) -> bool {
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.
 fn known_field(field: &str) -> &str {
-    const FIELDS: [&str; 42] = [
+    const FIELDS: [&str; 43] = [
         "audio",
+        "best_of",
         "cache_control",
         "detail",
         "file",

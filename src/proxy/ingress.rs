@@ -84,11 +84,14 @@ pub(super) async fn read_chat(
 ) -> Result<Call, ApiError> {
     check_json(request.headers())?;
     let (head, body) = request.into_parts();
-    let body = read_body(body, &head.headers, snapshot).await?;
+    let mut body = read_body(body, &head.headers, snapshot).await?;
     let mut view = match address {
         Address::Body => look(&body)?,
         // An Azure-style body need not name its model.
-        Address::Deployment(model) => look(&with_model(&body, &model)?)?,
+        Address::Deployment(model) => {
+            body = with_model(&body, &model)?;
+            look(&body)?
+        }
         Address::Path { model, stream } => View { model: model.into_owned(), stream, ..look(&body)? },
     };
     view.include_usage |= client_sdk::is_mistral(&head.headers);

@@ -62,7 +62,7 @@ pub(super) async fn run(
     let provider = &*target.provider;
     let url = provider.path(Endpoint::Other(path), &target.model, head.uri.query());
     let upload = matches!(body, RequestBody::Stream(_));
-    let is_watched = matches!(path, "/completions" | "/embeddings");
+    let is_watched = path == "/embeddings";
     let client_name = client.map_or("", |client| client.name.as_str());
     let load = Load::Prompt(body_tokens(&body));
     meter.grant(admit::client(worker, client, load).await?);

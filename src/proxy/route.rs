@@ -56,12 +56,11 @@ impl<'a> Address<'a> {
 }
 
 /// The first words of the paths of OpenAI's API that are passed on, and `rerank`, which several vendors add to it.
-const PASSED: [&str; 24] = [
+const PASSED: [&str; 23] = [
     "assistants",
     "audio",
     "batches",
     "chat",
-    "completions",
     "containers",
     "conversations",
     "embeddings",
@@ -178,6 +177,7 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
     };
     let route = match below {
         "/chat/completions" => Route::Chat { dialect: DialectId::OpenAiChat, address: Address::of(deployment) },
+        "/completions" => Route::Chat { dialect: DialectId::OpenAiCompletions, address: Address::of(deployment) },
         "/responses" => Route::Chat { dialect: DialectId::OpenAiResponses, address: Address::of(deployment) },
         "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, address: Address::Body },
         "/messages/count_tokens" => Route::CountTokens { dialect: DialectId::AnthropicMessages, address: Address::Body },
@@ -212,7 +212,7 @@ pub(super) fn allow(path: &str) -> Option<&'static str> {
     }
     let (below, _) = strip(path)?;
     Some(match below {
-        "/chat/completions" | "/responses" | "/messages" | "/messages/count_tokens" => "POST",
+        "/chat/completions" | "/completions" | "/responses" | "/messages" | "/messages/count_tokens" => "POST",
         "/models" => "GET, HEAD",
         _ => "GET, HEAD, POST, DELETE, PUT, PATCH",
     })
@@ -278,6 +278,9 @@ mod tests {
         assert_eq!(find(&post, "/v1/chat/completions").unwrap(), chat(None));
         assert_eq!(find(&post, "/openai/v1/chat/completions").unwrap(), chat(None));
         assert_eq!(find(&post, "/openai/deployments/gpt%2D4o/chat/completions").unwrap(), chat(Some("gpt-4o")));
+        let completions = |address| Route::Chat { dialect: DialectId::OpenAiCompletions, address };
+        assert_eq!(find(&post, "/v1/completions").unwrap(), completions(Address::Body));
+        assert_eq!(find(&post, "/openai/deployments/gpt/completions").unwrap(), completions(Address::of(Some("gpt".into()))));
         let (dialect, address) = (DialectId::AnthropicMessages, || Address::Body);
         assert_eq!(find(&post, "/v1/messages").unwrap(), Route::Chat { dialect, address: address() });
         assert_eq!(find(&post, "/v1/messages/count_tokens").unwrap(), Route::CountTokens { dialect, address: address() });

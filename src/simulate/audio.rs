@@ -4,8 +4,8 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::body::{Frame, Role};
-use super::completions::{first_text, object};
 use super::directives::Directives;
+use super::fields::{first_text, object};
 use super::files::Upload;
 use super::router::{Answer, Call};
 use super::text::{self, Numbers};

@@ -4,8 +4,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::completions::{first_text, object};
 use super::directives::Directives;
+use super::fields::{first_text, object};
 use super::router::{Answer, Call};
 use super::text::{self, Numbers};
 use crate::chat::ApiError;

@@ -27,6 +27,8 @@ const OPENAI: Manners = Manners {
 const RESPONSES: Manners =
     Manners { answer_id: "resp_", garbage: b"event: response.output_text.delta\ndata: {\"this is\": not JSON\n\n", ..OPENAI };
 
+const COMPLETIONS: Manners = Manners { answer_id: "cmpl-", ..OPENAI };
+
 const ANTHROPIC: Manners = Manners {
     answer_id: "msg_",
     call_id: "toolu_",
@@ -53,5 +55,6 @@ pub(super) fn of(dialect: DialectId) -> &'static Manners {
         DialectId::AnthropicMessages => &ANTHROPIC,
         DialectId::Gemini => &GEMINI,
         DialectId::Ollama => &OLLAMA,
+        DialectId::OpenAiCompletions => &COMPLETIONS,
     }
 }

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::completions::{first_text, object};
 use super::directives::Directives;
+use super::fields::{first_text, object};
 use super::router::{Answer, Call};
 use super::text;
 use crate::chat::ApiError;

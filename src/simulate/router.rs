@@ -14,7 +14,7 @@ use super::directives::Directives;
 use super::fault::Fault;
 use super::serve::Simulator;
 use super::socket::Reset;
-use super::{audio, chat, completions, embeddings, files, manners, models, moderations};
+use super::{audio, chat, embeddings, files, manners, models, moderations};
 use crate::base::id;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault as AtFault};
 use crate::dialect::dialect;
@@ -27,7 +27,6 @@ const MAX_BODY: usize = 64 << 20;
 enum Route {
     Chat(DialectId),
     CountTokens(DialectId),
-    Completions,
     Embeddings,
     Moderations,
     Models,
@@ -132,7 +131,6 @@ async fn answer(exchange: &Exchange<'_>, request: Request<Incoming>, found: Opti
     let answer = match route {
         Route::Chat(id) => chat::answer(&call, id, &mut directives),
         Route::CountTokens(id) => chat::count_tokens(&call, id, &mut directives),
-        Route::Completions => completions::answer(&call, &mut directives),
         Route::Embeddings => embeddings::answer(&call, &mut directives),
         Route::Moderations => moderations::answer(&call, &mut directives),
         Route::Models => Ok(models::list(&simulator.options.models, id)),
@@ -258,7 +256,7 @@ fn find(path: &str) -> Option<(Route, Named)> {
         "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),
         "messages/count_tokens" => Route::CountTokens(DialectId::AnthropicMessages),
-        "completions" => Route::Completions,
+        "completions" => Route::Chat(DialectId::OpenAiCompletions),
         "embeddings" => Route::Embeddings,
         "moderations" => Route::Moderations,
         "models" => Route::Models,

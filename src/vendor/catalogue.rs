@@ -71,7 +71,8 @@ struct Version {
 impl Vendor {
     /// Whether it has OpenAI's API, of which more than chat can be passed on. Ollama has it beside its own.
     pub fn is_openai(&self) -> bool {
-        matches!(self.dialect, DialectId::OpenAiChat | DialectId::OpenAiResponses | DialectId::Ollama)
+        use DialectId::{Ollama, OpenAiChat, OpenAiCompletions, OpenAiResponses};
+        matches!(self.dialect, OpenAiChat | OpenAiResponses | OpenAiCompletions | Ollama)
     }
 
     /// The header that pins the API's version.

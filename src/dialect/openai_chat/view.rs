@@ -23,14 +23,7 @@ pub fn chat(body: &[u8]) -> Result<View, ApiError> {
     let places = read(body, 3)?;
     let fields = Fields::new(body, &places)?;
     let view = view(&fields)?;
-    for name in NUMBERS {
-        if fields.get(name).is_some_and(|value| !matches!(kind(value), Kind::Number | Kind::Null)) {
-            return Err(ApiError::invalid("invalid_type", name, format!("`{name}` has to be a number")));
-        }
-    }
-    if count(&fields, "n")?.is_some_and(|n| !(1..=MOST_CHOICES).contains(&n)) {
-        return Err(ApiError::invalid("invalid_value", "n", format!("`n` has to be between 1 and {MOST_CHOICES}")));
-    }
+    check_choices(&fields, "n")?;
     check_messages(&fields)?;
     Ok(view)
 }
@@ -43,7 +36,7 @@ pub struct GenericView {
     pub stream: bool,
 }
 
-/// Checks a request to another endpoint of the API (completions, embeddings, moderations, images, speech, rerank).
+/// Checks a request to another endpoint of the API (embeddings, moderations, images, speech, rerank).
 pub fn generic(body: &[u8]) -> Result<GenericView, ApiError> {
     let places = read(body, 1)?;
     let fields = Fields::new(body, &places)?;
@@ -51,13 +44,14 @@ pub fn generic(body: &[u8]) -> Result<GenericView, ApiError> {
     Ok(GenericView { model: named.map(|value| model(Some(value))).transpose()?, stream: stream(&fields)? })
 }
 
-fn read(body: &[u8], depth: u32) -> Result<Places, ApiError> {
+/// Surveys a body down to `depth`, or says why it is not JSON.
+pub fn read(body: &[u8], depth: u32) -> Result<Places, ApiError> {
     Places::read(body, depth)
         .map_err(|Flaw { what, at }| ApiError::invalid_json(format!("the request body is not valid JSON: {what} at byte {at}")))
 }
 
 /// The fields of a request, whose values stay text.
-struct Fields<'b> {
+pub struct Fields<'b> {
     body: &'b str,
     places: &'b Places,
     /// Names, values, and the values' indices in `places`.
@@ -66,7 +60,7 @@ struct Fields<'b> {
 
 impl<'b> Fields<'b> {
     /// Every error is the client's: no object, a field that is repeated or must not be there.
-    fn new(body: &'b [u8], places: &'b Places) -> Result<Self, ApiError> {
+    pub fn new(body: &'b [u8], places: &'b Places) -> Result<Self, ApiError> {
         let text = std::str::from_utf8(body).unwrap_or_default();
         if !text.trim_start().starts_with('{') {
             return Err(ApiError::invalid("invalid_type", "model", "the request body has to be a JSON object"));
@@ -90,7 +84,8 @@ impl<'b> Fields<'b> {
         self.list.iter().find(|(own, ..)| own == name)
     }
 
-    fn get(&self, name: &str) -> Option<&'b str> {
+    /// A field's value as it is written.
+    pub fn get(&self, name: &str) -> Option<&'b str> {
         self.find(name).map(|(_, value, _)| *value)
     }
 }
@@ -101,7 +96,13 @@ fn name(written: &str) -> Cow<'_, str> {
     if written.contains('\\') { Cow::Owned(escaped()) } else { Cow::Borrowed(written) }
 }
 
-fn view(fields: &Fields<'_>) -> Result<View, ApiError> {
+/// What routing needs to know of a request for an answer, by the fields that chat and text completions share.
+pub fn view(fields: &Fields<'_>) -> Result<View, ApiError> {
+    for name in NUMBERS {
+        if fields.get(name).is_some_and(|value| !matches!(kind(value), Kind::Number | Kind::Null)) {
+            return Err(ApiError::invalid("invalid_type", name, format!("`{name}` has to be a number")));
+        }
+    }
     let stream = stream(fields)?;
     let limits = [count(fields, "max_completion_tokens")?, count(fields, "max_tokens")?];
     Ok(View {
@@ -110,6 +111,14 @@ fn view(fields: &Fields<'_>) -> Result<View, ApiError> {
         include_usage: stream && fields.get("stream_options").is_some_and(includes_usage),
         max_tokens: limits.into_iter().flatten().next(),
     })
+}
+
+/// Checks a field that says how many answers are wanted.
+pub fn check_choices(fields: &Fields<'_>, name: &'static str) -> Result<(), ApiError> {
+    if count(fields, name)?.is_some_and(|n| !(1..=MOST_CHOICES).contains(&n)) {
+        return Err(ApiError::invalid("invalid_value", name, format!("`{name}` has to be between 1 and {MOST_CHOICES}")));
+    }
+    Ok(())
 }
 
 fn stream(fields: &Fields<'_>) -> Result<bool, ApiError> {
