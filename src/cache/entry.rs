@@ -44,8 +44,8 @@ impl Entry {
         Some(self.body.slice(start.min(self.body.len())..end.min(self.body.len())))
     }
 
-    pub(super) fn is_good(&self, now: Instant) -> bool {
-        now < self.expires
+    pub(super) fn expires(&self) -> Instant {
+        self.expires
     }
 
     /// The memory it takes, in bytes.

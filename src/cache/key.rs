@@ -19,6 +19,10 @@ impl Key {
         digest.copy_from_slice(context.finish().as_ref());
         Self(digest)
     }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 #[cfg(test)]
