@@ -12,7 +12,7 @@
 //! | 7 | [`proxy`] | the life of a request |
 //! | 6 | [`runtime`] | the running configuration: snapshot, reload, file watcher |
 //! | 5 | [`upstream`] | connections to vendors |
-//! | 4 | [`vendor`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks |
+//! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
 //! | 2 | [`cache`], [`chat`], [`config`], [`limit`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; what may be sent, at once and over time |
 //! | 1 | [`codec`], [`metrics`] | framing without I/O; metric families |
@@ -50,4 +50,5 @@ pub mod runtime;
 pub mod server;
 pub mod simulate;
 pub mod upstream;
+pub mod vault;
 pub mod vendor;

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use super::check::VendorFacts;
 use super::files::hash_files;
 use super::types::{
-    Admin, Breaker, Cache, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Timeouts, Unsupported,
+    Admin, Breaker, Cache, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Signatures, Timeouts, Unsupported,
 };
 use crate::base::secret::Secret;
 
@@ -32,6 +32,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         providers,
         models: BTreeMap::new(),
         unsupported: Unsupported::default(),
+        signatures: Signatures::default(),
         prices: Prices::default(),
         cache: Cache::default(),
         server: Server::default(),

@@ -234,6 +234,20 @@ pub struct UpstreamTls {
 pub struct Translation {
     /// What happens to a field the vendor's API has no words for: drop, warn (drop and say so in the log) or reject. The header x-llm-dropped names what was dropped. Default: warn.
     pub unsupported: Unsupported,
+    /// Thinking that vendors sign (Anthropic, Gemini, OpenAI's Responses), remembered for clients that do not send it back.
+    pub signatures: Signatures,
+}
+
+/// How much signed thinking is remembered, in memory only. An entry belongs to one tool call.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Signatures {
+    /// The most entries. 0 remembers nothing. Default: 10000.
+    pub max_entries: Option<u32>,
+    /// The most bytes of all entries together. Default: 32MiB.
+    pub max_bytes: Option<Size>,
+    /// How long an entry is kept after it was last used. Default: 1h.
+    pub ttl: Option<Time>,
 }
 
 /// What happens to a field the vendor's API has no words for.

@@ -28,6 +28,7 @@ pub struct Config {
     /// Aliases.
     pub models: BTreeMap<String, Route>,
     pub unsupported: Unsupported,
+    pub signatures: Signatures,
     pub prices: Prices,
     pub cache: Cache,
     pub server: Server,
@@ -207,6 +208,22 @@ pub enum Unsupported {
     Warn,
     /// Refused with 400.
     Reject,
+}
+
+/// How much signed thinking is remembered for clients that have no place for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Signatures {
+    /// 0 remembers nothing.
+    pub max_entries: usize,
+    pub max_bytes: usize,
+    /// After it was last used.
+    pub ttl: Duration,
+}
+
+impl Default for Signatures {
+    fn default() -> Self {
+        Self { max_entries: 10_000, max_bytes: 32 << 20, ttl: Duration::from_secs(3600) }
+    }
 }
 
 /// Limits and times of the sidecar's own listeners.

@@ -99,10 +99,20 @@ pub trait Dialect: Send + Sync {
         false
     }
 
+    /// A call in an answer has an id, which the client sends back with the call.
+    fn tells_call_ids(&self) -> bool {
+        true
+    }
+
     // --- as a client ---------------------------------------------------------------------------------------------------
 
     /// The path of the chat endpoint below the API's root, with the query that it needs.
     fn chat_path(&self, model: &str, stream: bool) -> Cow<'static, str>;
+
+    /// Vendors sign the thinking before a call and want it back, unaltered, with the call's result.
+    fn signs_thinking(&self) -> bool {
+        false
+    }
 
     /// Writes a request to a vendor. What the dialect or the vendor cannot say is in `dropped`.
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError>;

@@ -10,6 +10,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::cache::CacheMetrics;
+use super::signatures::SignatureMetrics;
 
 /// Label pairs in the order they are written.
 pub type Labels = Vec<(&'static str, String)>;
@@ -54,6 +55,7 @@ pub struct Metrics {
     pub shed: Family<Labels, Counter>,
     pub connections: Gauge<i64, AtomicI64>,
     pub cache: CacheMetrics,
+    pub signatures: SignatureMetrics,
 }
 
 impl Default for Metrics {
@@ -89,6 +91,7 @@ impl Default for Metrics {
             shed: Family::default(),
             connections: Gauge::default(),
             cache: CacheMetrics::new(&mut registry),
+            signatures: SignatureMetrics::new(&mut registry),
             registry: Registry::default(),
         };
         let seconds = || Unit::Seconds;
@@ -239,6 +242,9 @@ mod tests {
             "llm_config_in_sync 0",
             "llm_cache_requests_total{result=\"shared\"} 0",
             "llm_cache_bytes 0",
+            "llm_signature_entries 0",
+            "llm_signature_bytes 0",
+            "llm_signatures_restored_total 0",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

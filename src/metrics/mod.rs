@@ -3,6 +3,7 @@
 
 mod cache;
 mod families;
+mod signatures;
 mod target;
 
 pub use cache::CacheMetrics;

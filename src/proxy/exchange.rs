@@ -4,24 +4,23 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
 
 use super::admit::{Load, Wish};
+use super::arriving::Arriving;
 use super::attempt::{Attempt, End};
-use super::body::collect::collect;
-use super::body::event_stream::{EventStream, Mode, malformed_frame};
 use super::body::source::{Deadlines, Source};
 use super::call::Call;
 use super::respond::Answer;
 use super::worker::Worker;
-use super::{classify, headers, outgoing, rate_hint, vendor_error};
+use super::{classify, headers, outgoing, rate_hint, thinking, vendor_error};
 use crate::base::outcome::AttemptClass;
-use crate::chat::{ApiError, Collector, Event, Usage, unfold};
+use crate::chat::{ApiError, Usage};
 use crate::config::Unsupported;
-use crate::dialect::{Dialect, Reply, To, Written, dialect, estimate_tokens};
-use crate::runtime::{Provider, Snapshot, Target};
+use crate::dialect::{To, Written, dialect, estimate_tokens};
+use crate::runtime::{Snapshot, Target};
 use crate::upstream::{self, SendError, SendErrorKind};
 use crate::vendor::Endpoint;
 
@@ -88,7 +87,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let target = Arc::clone(&attempt.target);
     let provider = &*target.provider;
     let same = provider.speaks(call.dialect).id() == call.dialect;
-    let written = write(snapshot, call, &target, same).map_err(refused_here)?;
+    let written = write(terms, &target, same).map_err(refused_here)?;
     let request = prepare(call, &target, attempt.credential, written.body).map_err(refused_here)?;
     for field in written.dropped.iter() {
         worker.runtime.metrics.dropped.get_or_create(&vec![("field", known_field(field).to_owned())]).inc();
@@ -123,12 +122,9 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     }
     let mut out = HeaderMap::with_capacity(20);
     headers::to_client(&head.headers, &mut out);
-    let streamed = is_stream(provider.speaks(call.dialect), &head.headers);
-    let answered = if call.view.stream {
-        stream(terms, provider, same, streamed, source, &reply, out, attempt).await
-    } else {
-        whole(terms, provider, same, streamed, source, &reply, out, attempt).await
-    };
+    let watch = if same { None } else { thinking::watch(worker, call, &target) };
+    let arriving = Arriving { terms, provider, same, source, reply, watch, headers: out };
+    let answered = arriving.take(&head.headers, attempt).await;
     let dropped = written.dropped.iter().map(str::to_owned).collect();
     answered.map(|(answer, usage)| (answer, usage, dropped)).map_err(|mut error| {
         error.message = vendor_error::redacted(provider, &error.message);
@@ -137,11 +133,15 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
 }
 
 /// Writes the request for the target: edited where both ends speak the same dialect, translated where they do not.
-fn write(snapshot: &Snapshot, call: &Call, target: &Target, same: bool) -> Result<Written, ApiError> {
+fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same: bool) -> Result<Written, ApiError> {
     let provider = &*target.provider;
     let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: true };
-    let written =
-        if same { dialect(call.dialect).edit_request(&call.body, &to)? } else { provider.dialect().write_request(call.hub()?, &to)? };
+    let written = if same {
+        dialect(call.dialect).edit_request(&call.body, &to)?
+    } else {
+        let request = thinking::restored(worker, call, target)?;
+        provider.dialect().write_request(request.as_ref(), &to)?
+    };
     if let Some(field) = written.dropped.iter().next() {
         let model = &target.model;
         match snapshot.config.unsupported {
@@ -171,109 +171,6 @@ fn prepare(call: &Call, target: &Target, credential: usize, body: Bytes) -> Resu
     Ok(request)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the parts of one attempt, each used once")]
-async fn stream(
-    terms: Terms<'_>,
-    provider: &Provider,
-    same: bool,
-    streamed: bool,
-    source: Source,
-    reply: &Reply,
-    out: HeaderMap,
-    attempt: &mut Attempt,
-) -> Result<(Answer, Option<Usage>), ApiError> {
-    let client = dialect(terms.call.dialect);
-    if !streamed {
-        // The vendor ignored `stream`: its whole answer is told as a stream.
-        let body = collect(source, terms.snapshot.config.server.max_response).await?;
-        let response = provider.speaks(terms.call.dialect).read_response(&body)?;
-        let usage = response.usage;
-        let mut events = Vec::new();
-        unfold(response, &mut events);
-        let mut encoder = terms.call.encoder(reply);
-        let mut text = bytes::BytesMut::new();
-        events.into_iter().for_each(|event: Event| encoder.event(event, &mut text));
-        succeeded(attempt, usage);
-        let mut answer = Answer::json(text.freeze(), out);
-        answer.headers.insert(CONTENT_TYPE, http::HeaderValue::from_static(client.framing().content_type()));
-        return Ok((answer, usage));
-    }
-    let vendor = provider.speaks(terms.call.dialect);
-    let framing = vendor.framing();
-    let mode = if same && !terms.call.wants_whole_calls() {
-        Mode::Relay(client.tap(reply, &provider.quirks))
-    } else {
-        Mode::Translate { decoder: vendor.decoder(), encoder: terms.call.encoder(reply), events: Vec::new() }
-    };
-    let mut stream =
-        EventStream::new(source, framing, mode, client, terms.snapshot.config.server.max_event, provider.timeout.min_tokens_per_second);
-    stream.prime().await?;
-    attempt.content(true);
-    let usage = stream.usage();
-    Ok((Answer::events(stream, out), usage))
-}
-
-#[expect(clippy::too_many_arguments, reason = "the parts of one attempt, each used once")]
-async fn whole(
-    terms: Terms<'_>,
-    provider: &Provider,
-    same: bool,
-    streamed: bool,
-    source: Source,
-    reply: &Reply,
-    out: HeaderMap,
-    attempt: &mut Attempt,
-) -> Result<(Answer, Option<Usage>), ApiError> {
-    let client = dialect(terms.call.dialect);
-    let body = collect(source, terms.snapshot.config.server.max_response).await?;
-    let (body, usage) = if streamed {
-        // The vendor streams although it was not asked to: the stream is collected.
-        let response = gather(provider.speaks(terms.call.dialect), &body)?;
-        let usage = response.usage;
-        (client.write_response(response, reply).into(), usage)
-    } else if same {
-        let edited = client.edit_response(body, reply, &provider.quirks)?;
-        (edited.body, edited.usage)
-    } else {
-        let response = provider.speaks(terms.call.dialect).read_response(&body)?;
-        let usage = response.usage;
-        (client.write_response(response, reply).into(), usage)
-    };
-    succeeded(attempt, usage);
-    Ok((Answer::json(body, out), usage))
-}
-
-/// All of the answer is here: the upstream has done its part.
-fn succeeded(attempt: &mut Attempt, usage: Option<Usage>) {
-    attempt.content(false);
-    attempt.end(&End { status: 200, usage, ..End::new(AttemptClass::Success) });
-}
-
-/// The answer that a stream at hand tells.
-fn gather(vendor: &dyn Dialect, body: &[u8]) -> Result<crate::chat::Response, ApiError> {
-    let framing = vendor.framing();
-    let mut decoder = vendor.decoder();
-    let mut splitter = framing.splitter();
-    let mut events = Vec::new();
-    let mut rest = body;
-    while !rest.is_empty() {
-        let end = splitter.frame_end(rest).unwrap_or(rest.len());
-        let (frame, after) = rest.split_at(end.min(rest.len()));
-        if let Some(frame) = framing.read(frame).map_err(|_| malformed_frame())? {
-            decoder.frame(frame.name, &frame.data, &mut events)?;
-        }
-        rest = after;
-    }
-    if !events.contains(&Event::Done) {
-        decoder.end(&mut events)?;
-    }
-    let mut collector = Collector::default();
-    for event in events {
-        collector.push(event)?;
-    }
-    collector.finish()
-}
-
 pub(super) fn refused_here(error: ApiError) -> Failed {
     Failed { class: AttemptClass::Deterministic, status: error.status, hopeless: true, error }
 }
@@ -287,11 +184,6 @@ pub(super) fn send_failed(error: &SendError) -> Failed {
     let hopeless = error.kind == SendErrorKind::TlsUntrusted;
     let told = vendor_error::of_send(error);
     Failed { class: error.kind.class(), status: told.status, hopeless, error: told }
-}
-
-fn is_stream(vendor: &dyn Dialect, headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
-    kind.is_some_and(|kind| vendor.framing().is_stream(kind))
 }
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.

@@ -2,6 +2,7 @@
 
 mod access_log;
 mod admit;
+mod arriving;
 mod attempt;
 mod body;
 mod cached;
@@ -28,6 +29,7 @@ mod respond;
 mod retry_hint;
 mod route;
 mod single;
+mod thinking;
 mod vendor_error;
 mod worker;
 

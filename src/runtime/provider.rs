@@ -102,6 +102,10 @@ impl Provider {
         self.vendor.dialect
     }
 
+    pub fn base_url(&self) -> &str {
+        &self.source.base_url
+    }
+
     /// The configured models, if the file names them.
     pub fn models(&self) -> Option<&[String]> {
         self.source.models.as_deref()

@@ -10,11 +10,13 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::live::Live;
+use super::settings;
 use super::snapshot::Snapshot;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::upstream::Origins;
+use crate::vault::Vault;
 
 /// Reads the configuration anew.
 pub type Load = Box<dyn Fn() -> Result<Config, LoadFailure> + Send + Sync>;
@@ -35,6 +37,8 @@ pub struct Runtime {
     pub metrics: Arc<Metrics>,
     /// Kept answers outlive a reload: what they depend on is part of their keys.
     pub cache: Arc<Cache>,
+    /// Signed thinking, which outlives a reload too.
+    pub vault: Arc<Vault>,
     load: Load,
     status: Mutex<ReloadStatus>,
     /// One reload at a time.
@@ -84,6 +88,7 @@ impl Runtime {
         metrics.config_in_sync.set(1);
         metrics.config_last_success.set(status.last_success as f64);
         let cache = Cache::new(config.cache.max_bytes, config.cache.max_entry, metrics.cache.bytes.clone());
+        let vault = Vault::new(settings::vault(&config.signatures), metrics.signatures.entries.clone(), metrics.signatures.bytes.clone());
         let snapshot = Snapshot::build(config, &origins, &live, &metrics, None)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -91,6 +96,7 @@ impl Runtime {
             live,
             metrics,
             cache: Arc::new(cache),
+            vault: Arc::new(vault),
             load,
             status: Mutex::new(status),
             reloading: Mutex::new(()),
@@ -130,6 +136,7 @@ impl Runtime {
                 status.files_hash.clone_from(&snapshot.config.hash);
                 snapshot.commit(Instant::now());
                 self.cache.resize(snapshot.config.cache.max_bytes, snapshot.config.cache.max_entry);
+                self.vault.rebound(settings::vault(&snapshot.config.signatures));
                 self.snapshot.store(Arc::new(snapshot));
                 self.metrics.config_last_success.set(status.last_success as f64);
                 self.count("ok");

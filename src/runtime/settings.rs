@@ -7,6 +7,11 @@ use tokio::time::Instant;
 
 use crate::config;
 use crate::limit;
+use crate::vault;
+
+pub(super) fn vault(from: &config::Signatures) -> vault::Bounds {
+    vault::Bounds { max_entries: from.max_entries, max_bytes: from.max_bytes, ttl: from.ttl }
+}
 
 /// `None` where nothing is limited.
 pub(super) fn limiter(from: &config::Limit) -> Option<limit::LimiterSettings> {

@@ -48,7 +48,9 @@ pub async fn run(
         tokio::select! {
             _ = tick.tick() => {
                 worker.pool.sweep();
-                worker.runtime.cache.sweep(tokio::time::Instant::now());
+                let now = tokio::time::Instant::now();
+                worker.runtime.cache.sweep(now);
+                worker.runtime.vault.sweep(now);
                 worker.access_log.flush();
             }
             () = closing(&mut phase) => break,

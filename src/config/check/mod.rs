@@ -79,6 +79,7 @@ pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
             model::Unsupported::Warn => Unsupported::Warn,
             model::Unsupported::Reject => Unsupported::Reject,
         },
+        signatures: check.signatures(&raw.translation.signatures),
         prices,
         cache: check.cache(&raw.cache),
         server,

@@ -8,7 +8,7 @@ use crate::config::model;
 use crate::config::node::KeyPath;
 use crate::config::size::Size;
 use crate::config::suggest::nearest;
-use crate::config::types::{Log, LogFormat, Server};
+use crate::config::types::{Log, LogFormat, Server, Signatures};
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const MOST_WORKERS: u32 = 1024;
@@ -68,6 +68,16 @@ impl Check<'_> {
                 model::LogFormat::Text => LogFormat::Text,
             },
             access: raw.access.unwrap_or(default.access),
+        }
+    }
+
+    pub(super) fn signatures(&mut self, raw: &model::Signatures) -> Signatures {
+        let root = KeyPath::Root;
+        let (translation, default) = (root.key("translation"), Signatures::default());
+        Signatures {
+            max_entries: raw.max_entries.and_then(|count| usize::try_from(count).ok()).unwrap_or(default.max_entries),
+            max_bytes: raw.max_bytes.map_or(default.max_bytes, |size| size.0),
+            ttl: self.positive(&translation.key("signatures").key("ttl"), raw.ttl, default.ttl),
         }
     }
 

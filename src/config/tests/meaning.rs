@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::config::{
     Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Mirror, Period, ProviderAuth, Queue, Role,
-    RouteCache, Strategy, Unsupported,
+    RouteCache, Signatures, Strategy, Unsupported,
 };
 
 #[test]
@@ -55,7 +55,7 @@ models:
     targets: [{provider: main, model: gpt-4o, weight: 9}, {provider: azure, model: gpt-4o}]
     fallback: [{provider: mine, model: claude-haiku-4-5}]
   meta/llama: {targets: [{provider: open, model: llama}]}
-translation: {unsupported: reject}
+translation: {unsupported: reject, signatures: {max_entries: 7, max_bytes: 1MiB, ttl: 5m}}
 prices: {currency: EUR, overrides: {main/gpt-4o: {input: 2.50, output: 10.00, per: 1K}}}
 server: {max_body: "${SIZE}", heartbeat: 5s, drain_delay: 0s, workers: 2}
 log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
@@ -82,6 +82,8 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
     let fast = &config.models["fast"];
     assert_eq!((fast.strategy, fast.targets[0].weight, fast.targets[1].weight, fast.fallback.len()), (Strategy::Weighted, 9, 1, 1));
     assert_eq!(config.unsupported, Unsupported::Reject);
+    let signatures = Signatures { max_entries: 7, max_bytes: 1 << 20, ttl: Duration::from_secs(300) };
+    assert_eq!(config.signatures, signatures);
     assert_eq!(config.prices.overrides["main/gpt-4o"].per, 1000);
     assert_eq!((config.server.max_body, config.server.workers), (2 << 20, Some(2)));
     assert_eq!((config.log.format, config.log.access), (LogFormat::Text, false));

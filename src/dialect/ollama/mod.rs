@@ -78,6 +78,10 @@ impl Dialect for Ollama {
         json!({ "models": models })
     }
 
+    fn tells_call_ids(&self) -> bool {
+        false
+    }
+
     fn chat_path(&self, _model: &str, _stream: bool) -> Cow<'static, str> {
         "/api/chat".into()
     }

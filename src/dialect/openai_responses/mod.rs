@@ -75,6 +75,10 @@ impl Dialect for OpenAiResponses {
         "/responses".into()
     }
 
+    fn signs_thinking(&self) -> bool {
+        true
+    }
+
     fn write_request(&self, request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
         write_request::write_request(request, to)
     }
