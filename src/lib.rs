@@ -14,7 +14,7 @@
 //! | 5 | [`upstream`] | connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
-//! | 2 | [`cache`], [`chat`], [`config`], [`limit`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; what may be sent, at once and over time |
+//! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time |
 //! | 1 | [`codec`], [`metrics`] | framing without I/O; metric families |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
 //!
@@ -43,6 +43,7 @@ pub mod cli;
 pub mod codec;
 pub mod config;
 pub mod dialect;
+pub mod inject;
 pub mod limit;
 pub mod metrics;
 pub mod proxy;

@@ -12,6 +12,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("cache", 2),
     ("chat", 2),
     ("config", 2),
+    ("inject", 2),
     ("limit", 2),
     ("price", 2),
     ("dialect", 3),

@@ -1,0 +1,111 @@
+//! The variables by which the vendors' own SDKs find the sidecar.
+
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::patch::Patch;
+use super::settings::{EnvironmentMode, Settings};
+
+/// The key that applications present; the sidecar holds the real ones. A configuration with `clients:` needs keys of its own.
+const PLACEHOLDER: &str = "llm-sidecar";
+/// Variables that send an SDK through a proxy, which must not be asked for loopback addresses.
+const PROXIES: [&str; 6] = ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"];
+const NO_PROXY: [&str; 2] = ["NO_PROXY", "no_proxy"];
+const LOOPBACK: &str = "127.0.0.1,localhost,::1";
+
+/// What a vendor's SDKs read: the variable of the base URL, what follows the address in it, and that of the key.
+struct Sdk {
+    provider: &'static str,
+    url: &'static str,
+    path: &'static str,
+    key: &'static str,
+}
+
+const SDKS: [Sdk; 8] = [
+    Sdk { provider: "openai", url: "OPENAI_BASE_URL", path: "/v1", key: "OPENAI_API_KEY" },
+    Sdk { provider: "anthropic", url: "ANTHROPIC_BASE_URL", path: "", key: "ANTHROPIC_API_KEY" },
+    Sdk { provider: "azure", url: "AZURE_OPENAI_ENDPOINT", path: "", key: "AZURE_OPENAI_API_KEY" },
+    Sdk { provider: "gemini", url: "GOOGLE_GEMINI_BASE_URL", path: "", key: "GEMINI_API_KEY" },
+    Sdk { provider: "cohere", url: "CO_API_URL", path: "", key: "CO_API_KEY" },
+    Sdk { provider: "dashscope", url: "DASHSCOPE_HTTP_BASE_URL", path: "/api/v1", key: "DASHSCOPE_API_KEY" },
+    Sdk { provider: "bedrock", url: "AWS_ENDPOINT_URL_BEDROCK_RUNTIME", path: "", key: "AWS_BEARER_TOKEN_BEDROCK" },
+    Sdk { provider: "ollama", url: "OLLAMA_HOST", path: "", key: "OLLAMA_API_KEY" },
+];
+
+pub(super) fn providers() -> impl Iterator<Item = &'static str> {
+    SDKS.iter().map(|sdk| sdk.provider)
+}
+
+pub(super) fn is_known(provider: &str) -> bool {
+    providers().any(|known| known == provider)
+}
+
+/// Gives the container at `pointer` what it lacks. Names what was added, and what it is warned of.
+pub(super) fn add(patch: &mut Patch, pointer: &str, settings: &Settings, warnings: &mut Vec<String>) -> Vec<String> {
+    let env = format!("{pointer}/env");
+    let from_elsewhere = !patch.list(&format!("{pointer}/envFrom")).is_empty();
+    let mut added = Vec::new();
+    let sdks = SDKS.iter().filter(|sdk| settings.env_providers.iter().any(|wanted| wanted == sdk.provider));
+    for sdk in sdks {
+        let address = format!("http://127.0.0.1:{}{}", settings.port, sdk.path);
+        for (name, value) in [(sdk.url, Cow::Owned(address)), (sdk.key, Cow::Borrowed(PLACEHOLDER))] {
+            let variable = json!({"name": name, "value": value});
+            match position(patch.list(&env), name) {
+                None => {
+                    patch.push(&env, variable);
+                    added.push(name.to_owned());
+                }
+                Some(at) if settings.env == EnvironmentMode::Force && patch.list(&env).get(at) != Some(&variable) => {
+                    patch.set(&format!("{env}/{at}"), "value", value.into());
+                    if patch.get(&format!("{env}/{at}/valueFrom")).is_some() {
+                        patch.remove(&format!("{env}/{at}"), "valueFrom");
+                    }
+                }
+                Some(_) => {}
+            }
+        }
+    }
+    if !added.is_empty() && from_elsewhere {
+        let name = patch.get(&format!("{pointer}/name")).and_then(Value::as_str).unwrap_or_default().to_owned();
+        warnings.push(format!("the container `{name}` takes variables from elsewhere (envFrom); those added here win over them"));
+    }
+    added.extend(bypass(patch, &env));
+    added
+}
+
+/// Keeps requests to loopback addresses away from a proxy that the container uses.
+fn bypass(patch: &mut Patch, env: &str) -> Vec<String> {
+    let mut added = Vec::new();
+    if !PROXIES.iter().any(|name| position(patch.list(env), name).is_some()) {
+        return added;
+    }
+    for name in NO_PROXY {
+        match position(patch.list(env), name) {
+            None => {
+                patch.push(env, json!({"name": name, "value": LOOPBACK}));
+                added.push(name.to_owned());
+            }
+            Some(at) => {
+                let pointer = format!("{env}/{at}");
+                let value = patch.get(&format!("{pointer}/value")).and_then(Value::as_str).map(str::to_owned);
+                if let Some(value) = value.filter(|value| !value.split(',').any(|host| host.trim() == "127.0.0.1")) {
+                    let joined = if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") };
+                    patch.set(&pointer, "value", joined.into());
+                }
+            }
+        }
+    }
+    added
+}
+
+/// A hosts list without what [`bypass`] appended.
+pub(super) fn without_loopback(value: &str) -> Option<&str> {
+    value.strip_suffix(LOOPBACK).and_then(|rest| rest.strip_suffix(','))
+}
+
+pub(super) const HOSTS: [&str; 2] = NO_PROXY;
+
+fn position(env: &[Value], name: &str) -> Option<usize> {
+    env.iter().position(|variable| variable.get("name").is_some_and(|own| own == name))
+}
