@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{self, Config, LogFormat, Source};
+use crate::config::{self, Config, LogFormat, Overrides, Source};
 use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
@@ -23,8 +23,8 @@ use crate::{admin, simulate, vendor};
 const PARTING: Duration = Duration::from_millis(500);
 
 /// Runs the sidecar until it is told to stop.
-pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
-    let load = loader(Source::find(given, &env));
+pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()> {
+    let load = loader(Source::find(given, &env), overrides);
     let config = load().map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
     start_log(&config.log);
     for warning in &config.warnings {
@@ -62,13 +62,19 @@ pub fn serve(given: Option<PathBuf>) -> anyhow::Result<()> {
 }
 
 /// Reads the configuration anew each time it is called.
-fn loader(source: Source) -> Load {
+fn loader(source: Source, overrides: Overrides) -> Load {
     let facts = vendor::facts();
     Box::new(move || {
-        source.load(&facts, &env).map_err(|failed| {
+        let mut config = source.load(&facts, &env).map_err(|failed| {
             let errors = failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error);
             LoadFailure { errors: errors.map(ToString::to_string).collect(), files: failed.files, hash: failed.hash }
-        })
+        })?;
+        overrides.apply(&mut config).map_err(|error| LoadFailure {
+            errors: vec![error],
+            files: config.files.clone(),
+            hash: config.hash.clone(),
+        })?;
+        Ok(config)
     })
 }
 

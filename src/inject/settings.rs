@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::environment;
+
 /// What an injected pod gets.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -65,6 +67,24 @@ impl Default for Settings {
             strict: true,
             allowed_overrides: super::annotations::names().map(str::to_owned).collect(),
             pod_labels: BTreeMap::new(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reads the injector's file.
+    ///
+    /// # Errors
+    /// Names the key, the line and what is expected.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let options = serde_yaml::options! { with_snippet: false };
+        let settings: Self = serde_yaml::from_str_with_options(text, options).map_err(|error| error.to_string())?;
+        match settings.env_providers.iter().find(|provider| !environment::is_known(provider)) {
+            None => Ok(settings),
+            Some(unknown) => {
+                let known = environment::providers().collect::<Vec<_>>().join(", ");
+                Err(format!("env_providers: `{unknown}` is none of {known}"))
+            }
         }
     }
 }

@@ -1,14 +1,18 @@
 //! The command line.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are the answers of commands to the person who typed them")]
+#![expect(clippy::disallowed_methods, reason = "a command has its process to itself")]
+
+mod inject;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::config::Overrides;
 use crate::{app, config, simulate};
 
 /// A reverse-proxy sidecar for LLM vendors: point an unchanged OpenAI or Anthropic SDK at it and name the vendors in YAML.
@@ -39,7 +43,7 @@ enum Command {
     /// Reads FILE, else $LLM_SIDECAR_CONFIG, else ./config.yaml; with none of them, providers are made from the vendor keys
     /// found in the environment. SIGHUP (or saving the file) reloads, SIGTERM drains and stops. The access log is on standard
     /// output, everything else on standard error.
-    Serve(ConfigFile),
+    Serve(Serve),
     /// Validate a configuration: every error with file:line:column and a hint. Exits 0 if it is valid, 1 if not.
     Check(ConfigFile),
     /// Print the JSON Schema of the configuration file, for editors.
@@ -52,7 +56,32 @@ enum Command {
         /// The admin listener.
         #[arg(long, default_value = "127.0.0.1:4001", env = "LLM_SIDECAR_ADMIN")]
         admin: SocketAddr,
+        /// Ask again for so many seconds until it is.
+        #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
+        wait: Duration,
     },
+    /// Put the sidecar into Kubernetes manifests.
+    ///
+    /// Reads manifests on standard input (or -f FILE) and writes them with the sidecar in every pod and template of one, and
+    /// the variables by which unchanged SDKs find it. Manifests that do not change keep every byte. What was done is told on
+    /// standard error. Exits 1 if a pod was refused.
+    #[command(after_help = "Example: kubectl get deployment web -o yaml | llm-sidecar inject | kubectl apply -f -")]
+    Inject(inject::Inject),
+    /// Take the sidecar out of Kubernetes manifests again.
+    Uninject(inject::Uninject),
+    /// Wait; for images without a shell, whose sidecar has to outlive the application for a moment.
+    Pause {
+        #[arg(value_name = "SECONDS", value_parser = seconds)]
+        time: Duration,
+    },
+}
+
+#[derive(Args)]
+struct Serve {
+    #[command(flatten)]
+    file: ConfigFile,
+    #[command(flatten)]
+    overrides: Overrides,
 }
 
 #[derive(Args)]
@@ -65,15 +94,31 @@ struct ConfigFile {
 /// Runs a command.
 pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
-        Command::Serve(file) => finish(app::serve(file.config)),
+        Command::Serve(Serve { file, overrides }) => finish(app::serve(file.config, overrides)),
         Command::Check(file) => check(file),
         Command::Schema => {
             println!("{:#}", config::schema());
             ExitCode::SUCCESS
         }
         Command::Simulate(options) => finish(app::simulate(options)),
-        Command::Health { admin } => finish(health(admin)),
+        Command::Health { admin, wait } => finish(health(admin, wait)),
+        Command::Inject(options) => exit(inject::inject(options)),
+        Command::Uninject(options) => exit(inject::uninject(options)),
+        Command::Pause { time } => {
+            std::thread::sleep(time);
+            ExitCode::SUCCESS
+        }
     }
+}
+
+fn exit(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| finish(Err(error)))
+}
+
+/// `5` or `5s`.
+fn seconds(text: &str) -> Result<Duration, String> {
+    let number = text.strip_suffix('s').unwrap_or(text).parse::<u32>();
+    number.map(|seconds| Duration::from_secs(seconds.into())).map_err(|_| "a number of seconds is expected, such as 5 or 5s".to_owned())
 }
 
 fn finish(result: anyhow::Result<()>) -> ExitCode {
@@ -104,7 +149,18 @@ fn check(file: ConfigFile) -> ExitCode {
     }
 }
 
-fn health(admin: SocketAddr) -> anyhow::Result<()> {
+fn health(admin: SocketAddr, wait: Duration) -> anyhow::Result<()> {
+    const PAUSE: Duration = Duration::from_millis(200);
+    let started = Instant::now();
+    loop {
+        match ask_health(admin) {
+            Err(_) if started.elapsed() + PAUSE < wait => std::thread::sleep(PAUSE),
+            answered => return answered,
+        }
+    }
+}
+
+fn ask_health(admin: SocketAddr) -> anyhow::Result<()> {
     let limit = Duration::from_secs(2);
     let mut stream = TcpStream::connect_timeout(&admin, limit)?;
     stream.set_read_timeout(Some(limit))?;
