@@ -10,6 +10,7 @@ mod manifest;
 mod patch;
 mod pod;
 mod remove;
+mod review;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -19,6 +20,7 @@ pub use manifest::{Kind, templates};
 pub use patch::Patch;
 pub use pod::{Cluster, Done, Refusal, inject};
 pub use remove::remove;
+pub use review::{Reviewed, review};
 pub use settings::{EnvironmentMode, Native, Probes, Settings};
 
 /// What labels and annotations of this project begin with.
