@@ -1,0 +1,27 @@
+//! What the fuzz targets do, one file a kind. Anything may come in; nothing may panic, and what can be checked without knowing what
+//! came in is checked: pieces do not matter, and what was written can be read. `tests/fuzz.rs` includes this file.
+
+mod answer;
+mod config;
+mod framing;
+mod input;
+mod request;
+mod stream;
+
+pub use answer::{answer, error};
+pub use config::config;
+pub use framing::framing;
+pub use request::request;
+pub use stream::{relay, stream};
+
+/// Every target, by its name.
+#[allow(dead_code, reason = "the fuzzer's binaries name theirs themselves")]
+pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+    ("stream", stream),
+    ("relay", relay),
+    ("request", request),
+    ("answer", answer),
+    ("error", error),
+    ("framing", framing),
+    ("config", config),
+];
