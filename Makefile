@@ -68,6 +68,11 @@ test-chaos: setup-rust ## faults in numbers, with the figures measured (CHAOS_VO
 	scripts/setup chaos
 	$(CARGO) test --locked --profile ci --test chaos -- --nocapture --test-threads=4
 
+.PHONY: fuzz
+fuzz: setup-rust ## feeds every reader of foreign bytes with what a fuzzer makes up (FUZZ_SECONDS=60 for each target, FUZZ_TARGETS="stream config")
+	scripts/setup fuzz
+	scripts/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ_TARGETS)
+
 .PHONY: bench
 bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick")
 	benches/compare/run $(BENCH)
@@ -76,12 +81,14 @@ bench: setup-rust ## compares direct, nginx and the proxy on this machine, and p
 lint: setup-rust ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check
 	$(CARGO) fmt --check --manifest-path tests/loom/Cargo.toml
+	$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 
 .PHONY: fmt
 fmt: ## formats the code
 	$(CARGO) fmt
 	$(CARGO) fmt --manifest-path tests/loom/Cargo.toml
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml
 
 .PHONY: deny
 deny: setup-rust ## licences, banned crates and sources of the dependencies (advisories too, where the database can be reached)

@@ -11,23 +11,26 @@ from drivers.gemini import Gemini
 from drivers.mistral import Mistral
 from drivers.ollama_chat import OllamaChat
 from drivers.openai_chat import OpenAiChat
+from drivers.openai_completions import OpenAiCompletions
 from drivers.openai_responses import OpenAiResponses
 from sidecar import ROOT
 
-SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, AnthropicMessages, Gemini, OllamaChat, Mistral]
+SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, OpenAiCompletions, AnthropicMessages, Gemini, OllamaChat, Mistral]
 #: The provider types that stand for their dialects, and the path of the base URL that their own SDKs take.
-VENDORS = {"openai": "/v1", "openai_responses": "/v1", "anthropic": "", "gemini": "", "ollama": ""}
+VENDORS = {"openai": "/v1", "openai_responses": "/v1", "openai_completions": "/v1", "anthropic": "", "gemini": "", "ollama": ""}
+#: Vendors whose API knows no tools.
+TOOLLESS = {"openai_completions"}
 WAYS = ("text", "text stream", "tools", "tools stream")
 
 Cell = tuple[str, str, str]
 
 
-def ways(sdk: type[Driver]) -> tuple[str, ...]:
-    return WAYS if sdk.has_tools else WAYS[:2]
+def ways(sdk: type[Driver], vendor: str) -> tuple[str, ...]:
+    return WAYS if sdk.has_tools and vendor not in TOOLLESS else WAYS[:2]
 
 
 def cells() -> list[Cell]:
-    return [(sdk.name, vendor, way) for sdk in SDKS for vendor in VENDORS for way in ways(sdk)]
+    return [(sdk.name, vendor, way) for sdk in SDKS for vendor in VENDORS for way in ways(sdk, vendor)]
 
 
 def dialects_of_the_catalogue() -> dict[str, str]:
@@ -63,7 +66,7 @@ class Matrix:
             return
         write = terminalreporter.write_line
         terminalreporter.section("every SDK before every vendor")
-        write(f"each cell: {', '.join(WAYS)} (+ passed, F failed, ? missing, . not in the SDK's API)")
+        write(f"each cell: {', '.join(WAYS)} (+ passed, F failed, ? missing, . the API knows no tools)")
         width = max(len(sdk.name) for sdk in SDKS)
         write(" " * width + "".join(f"  {vendor}" for vendor in VENDORS))
         for sdk in SDKS:
@@ -75,4 +78,4 @@ class Matrix:
 
     def _cell(self, sdk: type[Driver], vendor: str) -> str:
         marks = {"passed": "+", "failed": "F"}
-        return "".join(marks.get(self.outcomes.get((sdk.name, vendor, way), ""), "?") if way in ways(sdk) else "." for way in WAYS)
+        return "".join(marks.get(self.outcomes.get((sdk.name, vendor, way), ""), "?") if way in ways(sdk, vendor) else "." for way in WAYS)
