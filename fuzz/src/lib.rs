@@ -14,9 +14,11 @@ pub use framing::framing;
 pub use request::request;
 pub use stream::{relay, stream};
 
-/// Every target, by its name.
-#[allow(dead_code, reason = "the fuzzer's binaries name theirs themselves")]
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+/// A target's name, and what it does with an input.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
     ("stream", stream),
     ("relay", relay),
     ("request", request),
