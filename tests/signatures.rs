@@ -125,6 +125,41 @@ const OLLAMA: Plain = Plain {
     },
 };
 
+/// A client of Anthropic's API that keeps no thinking, though it could.
+const MESSAGES: Plain = Plain {
+    name: "anthropic_messages",
+    path: "/v1/messages",
+    first: |model, stream| {
+        let mut tool = tool();
+        tool["input_schema"] = tool.as_object_mut().unwrap().remove("parameters").unwrap();
+        json!({"model": model, "stream": stream, "max_tokens": 4000, "thinking": {"type": "enabled", "budget_tokens": 2000},
+            "tools": [tool], "messages": [{"role": "user", "content": "weather?"}]})
+    },
+    calls: |value| {
+        let blocks = list(&value["content"]).iter().chain([&value["content_block"]]).filter(|block| block["type"] == "tool_use");
+        let begin = |block: &Value| Call {
+            id: string(&block["id"]),
+            name: string(&block["name"]),
+            arguments: if value["type"] == "message" { block["input"].to_string() } else { String::new() },
+        };
+        let more = value["delta"]["partial_json"].as_str().filter(|more| !more.is_empty());
+        let more = more.map(|more| Call { id: String::new(), name: String::new(), arguments: more.to_owned() });
+        blocks.map(begin).chain(more).collect()
+    },
+    text: |value| {
+        let whole: String = list(&value["content"]).iter().map(|block| string(&block["text"])).collect();
+        whole + &string(&value["delta"]["text"])
+    },
+    append: |body, calls| {
+        let messages = body["messages"].as_array_mut().unwrap();
+        let input = |call: &Call| serde_json::from_str::<Value>(&call.arguments).unwrap();
+        let write = |call: &Call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": input(call)});
+        messages.push(json!({"role": "assistant", "content": calls.iter().map(write).collect::<Vec<_>>()}));
+        let result = |call: &Call| json!({"type": "tool_result", "tool_use_id": call.id, "content": "18 degrees"});
+        messages.push(json!({"role": "user", "content": calls.iter().map(result).collect::<Vec<_>>()}));
+    },
+};
+
 const CLIENTS: [Plain; 3] = [CHAT, RESPONSES, OLLAMA];
 
 impl Plain {
@@ -233,8 +268,8 @@ fn gemini(seen: &Seen) -> Script {
     let parts = match model {
         None => json!([
             {"text": THOUGHT, "thought": true},
-            {"functionCall": {"id": "fc_01", "name": "weather", "args": {"city": "Paris"}}, "thoughtSignature": PROOF},
-            {"functionCall": {"id": "fc_02", "name": "weather", "args": {"city": "Rome"}}},
+            {"functionCall": {"id": "fc.01:x", "name": "weather", "args": {"city": "Paris"}}, "thoughtSignature": PROOF},
+            {"functionCall": {"id": "fc.01;x", "name": "weather", "args": {"city": "Rome"}}},
         ]),
         Some(turn) => {
             let calls: Vec<&Value> = list(&turn["parts"]).iter().filter(|part| part["functionCall"].is_object()).collect();
@@ -301,6 +336,23 @@ async fn plain_clients_keep_the_thinking_of_their_vendor() {
     }
     assert_eq!(sidecar.metric("llm_signatures_restored_total").await, conversations);
     assert!(sidecar.metric("llm_signature_bytes").await > 100.0);
+}
+
+#[tokio::test]
+async fn a_call_is_known_again_by_an_id_in_the_clients_own_form() {
+    let google = start(gemini).await;
+    let sidecar = Sidecar::start(&format!("providers:\n{}", provider("g", "gemini", &google))).await;
+    for stream in [false, true] {
+        let (_, text) = converse(&sidecar, &MESSAGES, &format!("g/{GEMINI}"), stream).await;
+        assert_eq!(text, "18 degrees");
+    }
+    // The client was given ids that its own API would take.
+    for seen in google.requests().iter().skip(1).step_by(2) {
+        let body = seen.json();
+        let parts = list(&body["contents"]).iter().flat_map(|content| list(&content["parts"]));
+        let ids: Vec<String> = parts.filter_map(|part| part["functionCall"]["id"].as_str().map(str::to_owned)).collect();
+        assert!(ids.len() == 2 && ids[0] != ids[1] && ids.iter().all(|id| !id.contains(['.', ':'])), "{ids:?}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 //! bytes are relayed, and the dialect only edits and watches them.
 
 pub mod anthropic_messages;
+pub mod call_id;
 mod estimate;
 mod fields;
 pub mod gemini;

@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
+use super::call_id::Form;
+
 /// Deviations of one vendor. Empty means the vendor keeps to its dialect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -46,6 +48,9 @@ pub struct RequestQuirks {
     /// What becomes of a `response_format` of type `json_schema` where the vendor does not take it.
     pub json_schema: Option<JsonSchema>,
     pub messages: MessageQuirks,
+    /// What tool-call ids have to look like (`{code: 9}`: nine letters and digits; `{short: 40}`: at most 40 bytes; `{word: 64}`:
+    /// at most 64 letters, digits, `_` and `-`); others are mapped to such, always in the same way.
+    pub tool_call_id: Option<Form>,
     /// Fields with another name at the vendor.
     pub rename: BTreeMap<String, String>,
     /// The largest number the vendor takes in a field.
@@ -114,8 +119,6 @@ pub struct MessageQuirks {
     pub merge_same_role: bool,
     /// The assistant text put between a tool's answer and a user message that follows it.
     pub assistant_after_tool: Option<String>,
-    /// Tool-call ids have to be this many letters and digits; others are mapped to such, always in the same way.
-    pub tool_call_id_length: Option<usize>,
 }
 
 impl MessageQuirks {

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::cache::Key;
 use crate::chat::{DialectId, Message, PartKind, Role};
-use crate::dialect::dialect;
+use crate::dialect::{call_id, dialect};
 
 /// Names the calls of a conversation, message by message.
 pub(super) enum CallNames {
@@ -38,7 +38,8 @@ impl CallNames {
         let place = turn.calls.to_le_bytes();
         turn.calls += 1;
         match self {
-            Self::ById => Key::of([id.as_bytes()]),
+            // Clients of some dialects get ids in a form of their own.
+            Self::ById => Key::of([call_id::accepted(id, call_id::WORD).as_bytes()]),
             Self::ByPlace(said) => {
                 let parts = [said.as_bytes(), &place[..], function.as_bytes()];
                 Key::of(parts.into_iter().chain([canonical(arguments).as_bytes()]))

@@ -8,9 +8,9 @@ use super::client_event::{BlockHead, Delta, Empty, Ending, Frame, MessageHead};
 use super::signature::UNSIGNED;
 use super::usage::ClientUsage;
 use super::write_response::message_id;
-use super::{error, stop, tool_id};
+use super::{error, stop};
 use crate::chat::{Event, FinishReason, Usage};
-use crate::dialect::{Encode, Reply};
+use crate::dialect::{Encode, Reply, call_id};
 
 /// The keep-alive of this dialect; official clients skip it.
 pub(super) const PING: &[u8] = b"event: ping\ndata: {\"type\":\"ping\"}\n\n";
@@ -175,7 +175,7 @@ impl Encoder {
             }
             Event::ToolStart { index, id, name, .. } => {
                 self.called = true;
-                let head = BlockHead::ToolUse { id: tool_id::accepted(id), name, input: Empty {} };
+                let head = BlockHead::ToolUse { id: call_id::accepted(id, call_id::WORD), name, input: Empty {} };
                 self.begin(Open::Tool(*index), head, out);
             }
             Event::ToolArguments { index, fragment, .. } if !fragment.is_empty() => {

@@ -19,7 +19,6 @@ mod schema;
 mod signature;
 mod stop;
 mod tap;
-mod tool_id;
 mod tools;
 mod turns;
 mod usage;

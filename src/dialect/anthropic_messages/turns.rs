@@ -2,17 +2,15 @@
 //! start of the very next turn, no empty text.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 use serde::Serialize;
 
 use super::block::{Block, CacheMarkers, Source, unsupported};
 use super::models::Rules;
-use super::tool_id;
 use super::write_response::input_object;
 use crate::base::raw::to_raw;
 use crate::chat::{ApiError, DialectId, Dropped, Message, Part, PartKind, Request, Role};
-use crate::dialect::proof;
+use crate::dialect::{call_id, proof};
 
 /// Stands where the vendor insists on a turn and the client has nothing to say.
 const FILLER: &str = ".";
@@ -39,8 +37,16 @@ pub(super) fn turns<'a>(
     dropped: &mut Dropped,
 ) -> Result<Turns<'a>, ApiError> {
     let own = request.origin == DialectId::AnthropicMessages;
-    let mut writer =
-        Writer { own, cache, dropped, system: Vec::new(), turns: Vec::new(), calls: Vec::new(), results: Vec::new(), ids: HashSet::new() };
+    let mut writer = Writer {
+        own,
+        cache,
+        dropped,
+        system: Vec::new(),
+        turns: Vec::new(),
+        calls: Vec::new(),
+        results: Vec::new(),
+        ids: call_id::Unique::new(call_id::WORD),
+    };
     for message in &request.messages {
         writer.message(message)?;
     }
@@ -59,8 +65,8 @@ struct Writer<'a, 'd> {
     calls: Vec<Call<'a>>,
     /// Their results as far as they have come, in the order they came.
     results: Vec<Block<'a>>,
-    /// Call ids used so far; the vendor wants them to be unique.
-    ids: HashSet<Cow<'a, str>>,
+    /// The vendor wants call ids to be unique.
+    ids: call_id::Unique,
 }
 
 struct Call<'a> {
@@ -113,7 +119,7 @@ impl<'a> Writer<'a, '_> {
         for part in &message.parts {
             if let PartKind::ToolCall { id, name, arguments, custom } = &part.kind {
                 let input = if *custom { to_raw(&serde_json::json!({ "input": arguments })) } else { input_object(arguments) };
-                let written = self.new_id(id);
+                let written = self.ids.next(id);
                 self.calls.push(Call { id, written: written.clone(), answered: false });
                 let cache_control = self.cache.take(part.cache.as_ref());
                 blocks.push(Block::ToolUse { id: written, name, input, cache_control });
@@ -227,18 +233,6 @@ impl<'a> Writer<'a, '_> {
             }
         };
         Ok(block)
-    }
-
-    /// The id to write for a call. Some clients count their calls anew in every turn.
-    fn new_id(&mut self, id: &'a str) -> Cow<'a, str> {
-        let accepted = tool_id::accepted(id);
-        let mut unique = accepted.clone();
-        let mut count = 1;
-        while !self.ids.insert(unique.clone()) {
-            count += 1;
-            unique = Cow::Owned(format!("{accepted}_{count}"));
-        }
-        unique
     }
 
     fn finish(mut self, rules: &Rules) -> Result<Turns<'a>, ApiError> {

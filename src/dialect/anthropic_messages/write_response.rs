@@ -8,12 +8,12 @@ use serde_json::value::RawValue;
 
 use super::answer::is_own_citation;
 use super::signature::UNSIGNED;
+use super::stop;
 use super::usage::ClientUsage;
-use super::{stop, tool_id};
 use crate::base::id;
 use crate::base::raw::to_raw;
 use crate::chat::{Choice, PartKind, Response, Usage};
-use crate::dialect::Reply;
+use crate::dialect::{Reply, call_id};
 
 #[derive(Serialize)]
 struct Message<'a> {
@@ -114,7 +114,7 @@ fn blocks(choice: &Choice) -> Vec<Block<'_>> {
             }
             PartKind::RedactedThinking { data } => Block::RedactedThinking { data },
             PartKind::ToolCall { id, name, arguments, .. } => {
-                Block::ToolUse { id: tool_id::accepted(id), name, input: input_object(arguments) }
+                Block::ToolUse { id: call_id::accepted(id, call_id::WORD), name, input: input_object(arguments) }
             }
             // An answer holds no other parts.
             PartKind::Refusal(_)

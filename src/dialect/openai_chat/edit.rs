@@ -40,9 +40,10 @@ fn spliced(body: &[u8], to: &To<'_>) -> Option<Vec<u8>> {
     let fields: Vec<_> = json::members(body).collect();
     let value = |name: &str| fields.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, place)| place.clone());
     // A name that is spelt with escapes could be any of those that matter.
-    if fields.iter().any(|(key, _)| key.contains(&b'\\'))
-        || to.quirks.request_for(to.model).any(|q| q.concern(|name| value(name).is_some()))
-    {
+    let concern = |q: &RequestQuirks| {
+        q.concern(|name| value(name).is_some()) || q.tool_call_id.is_some_and(|form| edit_messages::has_foreign_id(body, form))
+    };
+    if fields.iter().any(|(key, _)| key.contains(&b'\\')) || to.quirks.request_for(to.model).any(concern) {
         return None;
     }
     let text = |name: &str| value(name).and_then(|place| body.get(place));
@@ -208,15 +209,20 @@ impl Edit<'_, '_> {
     }
 
     fn edit_messages(&mut self, instruction: Option<String>) {
-        if instruction.is_none() && self.quirks.messages.is_empty() {
+        let Some(raw) = self.fields.get("messages") else { return };
+        let form = self.quirks.tool_call_id;
+        let mapped = || form.is_some_and(|form| edit_messages::has_foreign_id(raw.get().as_bytes(), form));
+        if instruction.is_none() && self.quirks.messages.is_empty() && !mapped() {
             return;
         }
-        let Some(raw) = self.fields.get("messages") else { return };
         let Ok(mut messages) = serde_json::from_str::<Vec<Map<String, Value>>>(raw.get()) else { return };
         if let Some(instruction) = instruction {
             edit_messages::instruct(&mut messages, &instruction);
         }
         edit_messages::edit(&mut messages, &self.quirks.messages, self.dropped);
+        if let Some(form) = form {
+            edit_messages::map_ids(&mut messages, form);
+        }
         self.replace("messages", to_raw(&messages));
     }
 

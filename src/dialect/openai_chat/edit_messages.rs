@@ -1,8 +1,11 @@
 //! Edits the messages of a request where a vendor takes less than OpenAI does.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value, json};
 
 use crate::chat::Dropped;
+use crate::dialect::call_id::{self, Form};
 use crate::dialect::quirks::{AudioForm, MessageQuirks};
 
 type Message = Map<String, Value>;
@@ -50,9 +53,6 @@ pub fn edit(messages: &mut Vec<Message>, quirks: &MessageQuirks, dropped: &mut D
     }
     if let Some(filler) = &quirks.assistant_after_tool {
         separate(messages, filler);
-    }
-    if let Some(length) = quirks.tool_call_id_length {
-        messages.iter_mut().for_each(|message| shorten_ids(message, length));
     }
 }
 
@@ -195,34 +195,33 @@ fn separate(messages: &mut Vec<Message>, filler: &str) {
     *messages = separated;
 }
 
-fn shorten_ids(message: &mut Message, length: usize) {
-    if let Some(Value::String(id)) = message.get_mut("tool_call_id") {
-        *id = short_id(id, length);
-    }
-    for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
-        if let Some(Value::String(id)) = call.get_mut("id") {
-            *id = short_id(id, length);
+/// Brings tool-call ids to the form that the vendor takes.
+pub fn map_ids(messages: &mut [Message], form: Form) {
+    let map = |id: Option<&mut Value>| {
+        if let Some(Value::String(id)) = id
+            && let Cow::Owned(mapped) = call_id::accepted(id, form)
+        {
+            *id = mapped;
+        }
+    };
+    for message in messages {
+        map(message.get_mut("tool_call_id"));
+        for call in message.get_mut("tool_calls").and_then(Value::as_array_mut).into_iter().flatten() {
+            map(call.get_mut("id"));
         }
     }
 }
 
-/// The id itself if it has the form, else a hash of it: the same id always gives the same one, with no state kept.
-fn short_id(id: &str, length: usize) -> String {
-    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    if id.len() == length && id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return id.to_owned();
-    }
-    // FNV-1a over 128 bits, which outlast nine digits of 62 by far.
-    let mut hash = id.bytes().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
-    });
-    let mut short = String::with_capacity(length);
-    for _ in 0..length {
-        let digit = DIGITS.get(usize::try_from(hash % 62).unwrap_or_default()).copied().unwrap_or(b'0');
-        short.push(char::from(digit));
-        hash /= 62;
-    }
-    short
+/// Whether a request answers a tool call whose id is not of this form. Looks at the text alone, as requests may be long.
+pub fn has_foreign_id(body: &[u8], form: Form) -> bool {
+    const KEY: &[u8] = b"\"tool_call_id\"";
+    memchr::memmem::find_iter(body, KEY).any(|at| {
+        let rest = body.get(at + KEY.len()..).unwrap_or_default().trim_ascii_start();
+        let value = rest.strip_prefix(b":").unwrap_or_default().trim_ascii_start();
+        let id = value.strip_prefix(b"\"").and_then(|value| value.split(|byte| *byte == b'"').next()).unwrap_or_default();
+        // With an escape in it, an id seems longer than it is. That costs only time.
+        std::str::from_utf8(id).map_or(true, |id| matches!(call_id::accepted(id, form), Cow::Owned(_)))
+    })
 }
 
 fn is(message: &Message, role: &str) -> bool {

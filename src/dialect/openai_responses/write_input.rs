@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::reasoning_item;
 use crate::chat::{ApiError, DialectId, Dropped, Media, Message, Part, PartKind, Request, Role};
+use crate::dialect::call_id;
 
 /// The request's messages as items.
 pub(super) fn write_input(request: &Request, dropped: &mut Dropped) -> Result<Vec<Value>, ApiError> {
@@ -14,6 +15,9 @@ pub(super) fn write_input(request: &Request, dropped: &mut Dropped) -> Result<Ve
     }
     Ok(writer.items)
 }
+
+/// Longer ids are refused.
+const CALL_ID: call_id::Form = call_id::Form::Short(64);
 
 struct Writer<'d> {
     items: Vec<Value>,
@@ -43,12 +47,14 @@ impl Writer<'_> {
                         (false, true) => "{}".to_owned(),
                         (false, false) => arguments.clone(),
                     };
-                    self.items.push(json!({"type": "function_call", "call_id": id, "name": name, "arguments": arguments}));
+                    self.items.push(
+                        json!({"type": "function_call", "call_id": call_id::accepted(id, CALL_ID), "name": name, "arguments": arguments}),
+                    );
                 }
                 PartKind::ToolResult { id, parts, .. } => {
                     self.say(role, &mut content);
                     let output = self.output(parts)?;
-                    self.items.push(json!({"type": "function_call_output", "call_id": id, "output": output}));
+                    self.items.push(json!({"type": "function_call_output", "call_id": call_id::accepted(id, CALL_ID), "output": output}));
                 }
                 PartKind::Thinking { text, signature } => {
                     match signature.as_deref().and_then(|proof| reasoning_item::to_vendor(text, proof)) {

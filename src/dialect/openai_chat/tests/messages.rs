@@ -2,11 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::{edited, json, request_quirks};
+use super::{OpenAiChat, edited, json, request_quirks};
+use crate::dialect::{Dialect, To};
 
 /// The edited messages and what was dropped.
 fn messages(quirks: Value, asked: Value) -> (Value, Vec<String>) {
     let written = edited(&json!({"model": "x", "messages": asked}), &request_quirks(json!({"messages": quirks})));
+    (json(&written.body)["messages"].take(), written.dropped.iter().map(str::to_owned).collect())
+}
+
+fn mapped_ids(form: Value, asked: Value) -> (Value, Vec<String>) {
+    let written = edited(&json!({"model": "x", "messages": asked}), &request_quirks(json!({"tool_call_id": form})));
     (json(&written.body)["messages"].take(), written.dropped.iter().map(str::to_owned).collect())
 }
 
@@ -119,11 +125,32 @@ fn tool_call_ids_are_mapped_alike_in_calls_and_results() {
         {"role": "tool", "tool_call_id": "Already9x", "content": "1"},
         {"role": "tool", "tool_call_id": "call_abcdefghijklmnopqrstuvwx", "content": "2"},
     ]);
-    let (mapped, _) = messages(json!({"tool_call_id_length": 9}), asked.clone());
+    let (mapped, _) = mapped_ids(json!({"code": 9}), asked.clone());
     let id = mapped[0]["tool_calls"][0]["id"].as_str().unwrap();
     assert!(id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{id}");
     assert_eq!(mapped[0]["tool_calls"][1]["id"], "Already9x");
     assert_eq!(mapped[1]["tool_call_id"], "Already9x");
     assert_eq!(mapped[2]["tool_call_id"], id);
-    assert_eq!(messages(json!({"tool_call_id_length": 9}), asked).0, mapped, "the same every time");
+    assert_eq!(mapped_ids(json!({"code": 9}), asked).0, mapped, "the same every time");
+}
+
+#[test]
+fn only_a_request_with_an_id_of_another_form_is_read_for_it() {
+    let asked = |id: &str, gap: &str| {
+        format!(
+            r#"{{"model":"x","messages":[{{"role":"assistant","tool_calls":[{{"id":"{id}","type":"function","function":{{"name":"f","arguments":"{{}}"}}}}]}},{{"role":"tool","tool_call_id"{gap}:{gap}"{id}","content":"the text \"tool_call_id\": \"{}\""}}]}}"#,
+            "x".repeat(50)
+        )
+    };
+    let quirks = request_quirks(json!({"tool_call_id": {"short": 40}}));
+    let to = To { model: "x", quirks: &quirks, want_usage: true };
+    for gap in ["", " ", "\n\t"] {
+        let short = asked(&"i".repeat(40), gap);
+        assert_eq!(OpenAiChat.edit_request(short.as_bytes(), &to).unwrap().body, short, "not a byte of it changes");
+        let written = OpenAiChat.edit_request(asked(&"i".repeat(41), gap).as_bytes(), &to).unwrap();
+        let messages = &json(&written.body)["messages"];
+        let id = messages[1]["tool_call_id"].as_str().unwrap();
+        assert!(id.len() <= 40 && messages[0]["tool_calls"][0]["id"] == id, "{messages}");
+        assert!(written.dropped.is_empty());
+    }
 }

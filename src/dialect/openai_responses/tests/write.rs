@@ -104,3 +104,14 @@ fn an_answer_repeats_what_was_asked() {
     assert_eq!((&custom["type"], &custom["input"]), (&json!("custom_tool_call"), &json!("*** Begin")));
     assert_eq!((&function["type"], &function["arguments"]), (&json!("function_call"), &json!("{}")));
 }
+
+#[test]
+fn a_longer_id_than_the_vendor_takes_is_mapped_alike_in_call_and_result() {
+    let id = "x".repeat(65);
+    let call = PartKind::ToolCall { id: id.clone(), name: "f".into(), arguments: "{}".into(), custom: false };
+    let result = PartKind::ToolResult { id, name: None, parts: vec![text("1").into()], is_error: false };
+    let (body, dropped) = write(&request(vec![message(Role::Assistant, vec![call]), message(Role::Tool, vec![result])]));
+    let (call, result) = (body["input"][0]["call_id"].as_str().unwrap(), &body["input"][1]["call_id"]);
+    assert!(call.len() <= 64 && call.starts_with("xxx") && result == call, "{body}");
+    assert!(dropped.is_empty());
+}
