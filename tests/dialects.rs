@@ -26,7 +26,7 @@ async fn start() -> Sidecar {
 const VENDORS: [(&str, &str); 5] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", ""), ("ollama", "")];
 
 /// The same for vendors that continue a text and do not chat.
-const TEXT_VENDORS: [(&str, &str); 1] = [("openai_completions", "/v1")];
+const TEXT_VENDORS: [(&str, &str); 2] = [("openai_completions", "/v1"), ("ollama_generate", "")];
 
 /// A client of one dialect.
 struct Dialect {
@@ -141,7 +141,16 @@ const COMPLETIONS: Dialect = Dialect {
     is_last: |event| event == "[DONE]",
 };
 
-const CLIENTS: [Dialect; 6] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS];
+const GENERATE: Dialect = Dialect {
+    name: "ollama_generate",
+    path: |_, _| "/api/generate".to_owned(),
+    body: |model, stream, said, _| json!({"model": model, "stream": stream, "system": "be brief", "prompt": said}),
+    text: |value| strings([&value["response"]]).concat(),
+    calls: None,
+    is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["done"] == true),
+};
+
+const CLIENTS: [Dialect; 7] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS, GENERATE];
 
 impl Dialect {
     async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
@@ -223,6 +232,36 @@ async fn a_text_is_continued_by_vendors_that_do_not_chat() {
         refused.assert_error(400, "invalid_request_error", "unsupported_parameter");
         assert_eq!(refused.json()["error"]["param"], "tools");
     }
+}
+
+#[tokio::test]
+async fn ollamas_prompts_are_relayed_to_its_servers_and_translated_for_others() {
+    let sidecar = start().await;
+    let ask = |vendor: &str, more: Value| {
+        let mut body = json!({"model": format!("{vendor}/m"), "prompt": "hi", "stream": false});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (key, value) in [("raw", json!(true)), ("context", json!([1, 2])), ("suffix", json!("end")), ("prompt", json!(""))] {
+        let mut body = ask("anthropic", json!({}));
+        body[key] = value;
+        let refused = sidecar.post("/api/generate", &body).await;
+        assert!(refused.status() == 400 && refused.json()["error"].as_str().unwrap().contains(key), "{key}: {}", refused.text());
+    }
+    // The simulator refuses them too, but it is the one that says so.
+    let relayed = sidecar.post("/api/generate", &ask("ollama", json!({"raw": true}))).await;
+    assert_eq!((relayed.status(), relayed.head.header("x-llm-provider")), (400, Some("ollama")));
+    let thought = sidecar.post("/api/generate", &ask("anthropic", json!({"think": true, "options": {"num_predict": 2000}}))).await.json();
+    assert_eq!((&thought["response"], &thought["done_reason"]), (&json!("You said: hi"), &json!("stop")));
+    assert!(thought["thinking"].as_str().unwrap().contains("2 characters") && thought["eval_count"].as_u64() > Some(0), "{thought}");
+    // What the official client asks before it chats.
+    let version = Client::connect(sidecar.data).await.get("/api/version").await.json();
+    assert_eq!(version, json!({"version": env!("CARGO_PKG_VERSION")}));
+    assert_eq!(Client::connect(sidecar.data).await.get("/api/ps").await.json(), json!({"models": []}));
+    let shown = sidecar.post("/api/show", &json!({"model": "anthropic/m"})).await.json();
+    assert_eq!((&shown["capabilities"], &shown["details"]["family"]), (&json!(["completion"]), &json!("anthropic")));
+    let unknown = sidecar.post("/api/show", &json!({"name": "nobody"})).await;
+    assert_eq!(unknown.status(), 404, "{}", unknown.text());
 }
 
 #[tokio::test]

@@ -31,13 +31,22 @@ pub enum DialectId {
     OpenAiResponses,
     /// Ollama's own chat API.
     Ollama,
+    /// Ollama's endpoint for single prompts.
+    OllamaGenerate,
     /// OpenAI's Completions of old.
     OpenAiCompletions,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 6] =
-        [Self::OpenAiChat, Self::AnthropicMessages, Self::Gemini, Self::OpenAiResponses, Self::Ollama, Self::OpenAiCompletions];
+    pub const ALL: [Self; 7] = [
+        Self::OpenAiChat,
+        Self::AnthropicMessages,
+        Self::Gemini,
+        Self::OpenAiResponses,
+        Self::Ollama,
+        Self::OllamaGenerate,
+        Self::OpenAiCompletions,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -46,6 +55,7 @@ impl DialectId {
             Self::Gemini => "gemini",
             Self::OpenAiResponses => "openai_responses",
             Self::Ollama => "ollama",
+            Self::OllamaGenerate => "ollama_generate",
             Self::OpenAiCompletions => "openai_completions",
         }
     }

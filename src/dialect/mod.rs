@@ -36,6 +36,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::Gemini => &gemini::Gemini,
         DialectId::OpenAiResponses => &openai_responses::OpenAiResponses,
         DialectId::Ollama => &ollama::Ollama,
+        DialectId::OllamaGenerate => &ollama::OllamaGenerate,
         DialectId::OpenAiCompletions => &openai_completions::OpenAiCompletions,
     }
 }

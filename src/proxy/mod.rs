@@ -91,6 +91,13 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
             let id = id.into_owned();
             models::one(worker, &snapshot, client.as_deref(), route::list_dialect(&request), &id).await
         }
+        Route::Show => models::show(worker, &snapshot, client.as_deref(), request).await,
+        // Nothing is in the sidecar's memory.
+        Route::Running => Ok(respond::Answer::json(r#"{"models":[]}"#, http::HeaderMap::new())),
+        Route::Version => {
+            let body = concat!(r#"{"version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
+            Ok(respond::Answer::json(body, http::HeaderMap::new()))
+        }
         Route::Chat { dialect: id, address } => {
             let (address, look) = (address.into_owned(), |body: &[u8]| dialect(id).view(body));
             let uri = request.uri().clone();

@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use http::HeaderMap;
+use http::{HeaderMap, Request};
+use hyper::body::Incoming;
+use serde::Deserialize;
+use serde_json::json;
 use tokio::time::Instant;
 
+use super::ingress;
 use super::respond::Answer;
 use super::worker::Worker;
 use crate::chat::{ApiError, ErrorKind, Fault};
@@ -70,16 +74,43 @@ pub(super) async fn one(
     client_dialect: &dyn Dialect,
     id: &str,
 ) -> Result<Answer, ApiError> {
-    let owner = match names(worker, snapshot, client).await.into_iter().find(|(name, _)| name == id) {
-        Some((_, owner)) => owner,
-        None if client.is_none_or(|client| client.may_use(id)) => {
-            let plan = resolve(worker, snapshot, id).await?.plan(None, Instant::now());
-            plan.first().map(|candidate| candidate.target.provider.name.clone()).unwrap_or_default()
-        }
-        None => return Err(not_found(id)),
-    };
+    let owner = owner(worker, snapshot, client, id).await?;
     let body = client_dialect.write_model(id, &owner, 0);
     Ok(Answer::json(body.to_string(), HeaderMap::new()))
+}
+
+/// `POST /api/show`: that the model is known, whose it is, and that it answers. More is not known of it.
+pub(super) async fn show(
+    worker: &Worker,
+    snapshot: &Arc<Snapshot>,
+    client: Option<&ClientEntry>,
+    request: Request<Incoming>,
+) -> Result<Answer, ApiError> {
+    #[derive(Deserialize)]
+    struct Asked {
+        #[serde(alias = "name")]
+        model: String,
+    }
+    ingress::check_json(request.headers())?;
+    let (head, body) = request.into_parts();
+    let body = ingress::read_body(body, &head.headers, snapshot).await?;
+    let asked: Asked = serde_json::from_slice(&body)
+        .map_err(|_| ApiError::invalid("missing_required_parameter", "model", "the body has to be a JSON object with a `model`"))?;
+    let owner = owner(worker, snapshot, client, &asked.model).await?;
+    let body = json!({"details": {"family": owner}, "model_info": {}, "capabilities": ["completion"]});
+    Ok(Answer::json(body.to_string(), HeaderMap::new()))
+}
+
+/// The provider of a model that the client may use.
+async fn owner(worker: &Worker, snapshot: &Snapshot, client: Option<&ClientEntry>, id: &str) -> Result<String, ApiError> {
+    match names(worker, snapshot, client).await.into_iter().find(|(name, _)| name == id) {
+        Some((_, owner)) => Ok(owner),
+        None if client.is_none_or(|client| client.may_use(id)) => {
+            let plan = resolve(worker, snapshot, id).await?.plan(None, Instant::now());
+            Ok(plan.first().map(|candidate| candidate.target.provider.name.clone()).unwrap_or_default())
+        }
+        None => Err(not_found(id)),
+    }
 }
 
 /// Every name the client may use, with its owner.

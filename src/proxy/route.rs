@@ -23,6 +23,10 @@ pub(super) enum Route<'a> {
     },
     Models,
     Model(Cow<'a, str>),
+    /// What Ollama's clients ask before they chat: about a model, which models are in memory, and the server's version.
+    Show,
+    Running,
+    Version,
     /// Passed on as it is; `path` is below `/v1`, with its leading slash.
     Pass {
         path: Cow<'a, str>,
@@ -89,7 +93,8 @@ impl Route<'_> {
             Self::Root => "root",
             Self::Chat { dialect: id, .. } => dialect(*id).endpoint(),
             Self::CountTokens { .. } => "count_tokens",
-            Self::Models | Self::Model(_) => "models",
+            Self::Models | Self::Model(_) | Self::Show | Self::Running => "models",
+            Self::Version => "version",
             Self::Pass { path, .. } => first_word(path).unwrap_or("other"),
         }
     }
@@ -138,7 +143,11 @@ fn below_version(path: &str) -> Option<&str> {
 fn find_other(path: &str) -> Option<Route<'_>> {
     match path {
         "/api/chat" => return Some(Route::Chat { dialect: DialectId::Ollama, address: Address::Body }),
+        "/api/generate" => return Some(Route::Chat { dialect: DialectId::OllamaGenerate, address: Address::Body }),
         "/api/tags" => return Some(Route::Models),
+        "/api/show" => return Some(Route::Show),
+        "/api/ps" => return Some(Route::Running),
+        "/api/version" => return Some(Route::Version),
         _ => {}
     }
     let named = |name| percent_decode_str(name).decode_utf8_lossy();
@@ -206,7 +215,7 @@ fn strip(path: &str) -> Option<(&str, Option<Cow<'_, str>>)> {
 /// The methods a path takes, for the `Allow` header.
 pub(super) fn allow(path: &str) -> Option<&'static str> {
     match find_other(path) {
-        Some(Route::Chat { .. } | Route::CountTokens { .. }) => return Some("POST"),
+        Some(Route::Chat { .. } | Route::CountTokens { .. } | Route::Show) => return Some("POST"),
         Some(_) => return Some("GET, HEAD"),
         None => {}
     }
@@ -220,8 +229,8 @@ pub(super) fn allow(path: &str) -> Option<&'static str> {
 
 fn check_method(method: &Method, route: &Route<'_>) -> Result<(), ApiError> {
     let allowed = match route {
-        Route::Chat { .. } | Route::CountTokens { .. } => *method == Method::POST,
-        Route::Models | Route::Root | Route::Model(_) => matches!(*method, Method::GET | Method::HEAD),
+        Route::Chat { .. } | Route::CountTokens { .. } | Route::Show => *method == Method::POST,
+        Route::Models | Route::Root | Route::Model(_) | Route::Running | Route::Version => matches!(*method, Method::GET | Method::HEAD),
         Route::Pass { .. } => {
             matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::PUT | Method::PATCH)
         }
@@ -307,6 +316,12 @@ mod tests {
             assert_eq!(find(&post, path).unwrap_err().code.as_deref(), Some("unknown_url"), "{path}");
         }
         assert_eq!(route(&post, "/api/chat"), Route::Chat { dialect: DialectId::Ollama, address: Address::Body });
+        assert_eq!(route(&post, "/api/generate"), Route::Chat { dialect: DialectId::OllamaGenerate, address: Address::Body });
+        assert_eq!((route(&post, "/api/show"), route(&Method::GET, "/api/version")), (Route::Show, Route::Version));
+        assert_eq!(
+            (find(&Method::GET, "/api/show").unwrap_err().status, allow("/api/show"), allow("/api/ps")),
+            (405, Some("POST"), Some("GET, HEAD"))
+        );
         assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
         assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
         assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));

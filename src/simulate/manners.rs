@@ -54,7 +54,7 @@ pub(super) fn of(dialect: DialectId) -> &'static Manners {
         DialectId::OpenAiResponses => &RESPONSES,
         DialectId::AnthropicMessages => &ANTHROPIC,
         DialectId::Gemini => &GEMINI,
-        DialectId::Ollama => &OLLAMA,
+        DialectId::Ollama | DialectId::OllamaGenerate => &OLLAMA,
         DialectId::OpenAiCompletions => &COMPLETIONS,
     }
 }

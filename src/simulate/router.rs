@@ -252,6 +252,7 @@ fn find(path: &str) -> Option<(Route, Named)> {
     let route = match rest {
         "chat/completions" => Route::Chat(DialectId::OpenAiChat),
         "api/chat" => Route::Chat(DialectId::Ollama),
+        "api/generate" => Route::Chat(DialectId::OllamaGenerate),
         "api/tags" => Route::Models,
         "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),

@@ -71,8 +71,8 @@ struct Version {
 impl Vendor {
     /// Whether it has OpenAI's API, of which more than chat can be passed on. Ollama has it beside its own.
     pub fn is_openai(&self) -> bool {
-        use DialectId::{Ollama, OpenAiChat, OpenAiCompletions, OpenAiResponses};
-        matches!(self.dialect, OpenAiChat | OpenAiResponses | OpenAiCompletions | Ollama)
+        use DialectId::{Ollama, OllamaGenerate, OpenAiChat, OpenAiCompletions, OpenAiResponses};
+        matches!(self.dialect, OpenAiChat | OpenAiResponses | OpenAiCompletions | Ollama | OllamaGenerate)
     }
 
     /// The header that pins the API's version.

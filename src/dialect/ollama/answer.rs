@@ -17,7 +17,12 @@ pub(super) struct Line<'a> {
     #[serde(default)]
     created_at: Option<String>,
     #[serde(borrow, default)]
-    pub(super) message: Option<Said<'a>>,
+    message: Option<Said<'a>>,
+    /// What the generate endpoint has instead of a message.
+    #[serde(default)]
+    response: Option<String>,
+    #[serde(default)]
+    thinking: Option<String>,
     #[serde(default)]
     pub(super) done: bool,
     #[serde(default)]
@@ -50,6 +55,15 @@ impl<'a> Line<'a> {
             Some(told) => Err(super::Ollama.read_error(502, json!({ "error": told }).to_string().as_bytes())),
             None => Ok(line),
         }
+    }
+
+    /// What the model says in it.
+    pub(super) fn said(&mut self) -> Option<Said<'a>> {
+        let generated = |line: &mut Self| {
+            let content = line.response.take()?;
+            Some(Said { content: Some(content), thinking: line.thinking.take(), tool_calls: None })
+        };
+        self.message.take().or_else(|| generated(self))
     }
 
     /// Unix seconds.
@@ -89,7 +103,7 @@ pub(super) fn call_id(call: &Call<'_>) -> String {
 /// Reads a whole answer; an error in a body with a success status is an error.
 pub(super) fn read_response(body: &[u8]) -> Result<Response, ApiError> {
     let mut line = Line::read(body, invalid)?;
-    let said = line.message.take().filter(|_| line.done).ok_or_else(invalid)?;
+    let said = line.said().filter(|_| line.done).ok_or_else(invalid)?;
     let text = |text: Option<String>| text.filter(|text| !text.is_empty());
     let mut kinds: Vec<PartKind> = text(said.thinking).map(|text| PartKind::Thinking { text, signature: None }).into_iter().collect();
     kinds.extend(text(said.content).map(PartKind::Text));

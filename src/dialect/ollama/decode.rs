@@ -29,7 +29,7 @@ impl Decode for Decoder {
         if !std::mem::replace(&mut self.started, true) {
             out.push(Event::Start { id: None, model: line.model.take(), created: line.created(), usage: None });
         }
-        if let Some(said) = line.message.take() {
+        if let Some(said) = line.said() {
             let text = |text: Option<String>| text.filter(|text| !text.is_empty());
             out.extend(text(said.thinking).map(|text| Event::Thinking { choice: 0, text }));
             out.extend(text(said.content).map(|text| Event::Text { choice: 0, text }));

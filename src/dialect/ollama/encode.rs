@@ -8,11 +8,19 @@ use super::messages::{Call, Function, arguments_object};
 use crate::chat::{Choice, Event, FinishReason, PartKind, Response, Usage};
 use crate::dialect::{Encode, Reply};
 
+/// Where a line holds what the model says.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    Chat,
+    Generate,
+}
+
 #[derive(Serialize)]
 struct Line<'a> {
     model: &'a str,
     created_at: &'a str,
-    message: Said<'a>,
+    #[serde(flatten)]
+    said: InForm<'a>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     logprobs: Vec<Value>,
     done: bool,
@@ -28,6 +36,29 @@ struct Said<'a> {
     thinking: &'a str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tool_calls: Vec<Call<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum InForm<'a> {
+    Chat {
+        message: Said<'a>,
+    },
+    Generate {
+        response: &'a str,
+        #[serde(skip_serializing_if = "str::is_empty")]
+        thinking: &'a str,
+    },
+}
+
+impl Form {
+    fn of<'a>(self, said: Said<'a>) -> InForm<'a> {
+        match self {
+            Self::Chat => InForm::Chat { message: said },
+            // A prompt comes without tools, so nothing is called.
+            Self::Generate => InForm::Generate { response: said.content, thinking: said.thinking },
+        }
+    }
 }
 
 impl Default for Said<'_> {
@@ -69,7 +100,7 @@ fn tokens(value: Option<&Value>) -> Vec<Value> {
 }
 
 /// The answer's JSON. Of several choices only the first fits in: this format has one answer.
-pub(super) fn write_response(response: Response, reply: &Reply) -> Vec<u8> {
+pub(super) fn write_response(form: Form, response: Response, reply: &Reply) -> Vec<u8> {
     let none = Choice::default();
     let choice = response.choices.first().unwrap_or(&none);
     let (mut content, mut thinking, mut tool_calls) = (String::new(), String::new(), Vec::new());
@@ -87,7 +118,7 @@ pub(super) fn write_response(response: Response, reply: &Reply) -> Vec<u8> {
     let line = Line {
         model: response.model.as_deref().unwrap_or(&reply.upstream_model),
         created_at: &timestamp(response.created.unwrap_or(reply.created)),
-        message: Said { content: &content, thinking: &thinking, tool_calls, ..Said::default() },
+        said: form.of(Said { content: &content, thinking: &thinking, tool_calls, ..Said::default() }),
         logprobs: tokens(choice.logprobs.as_ref()),
         done: true,
         ending: Some(Ending::new(choice.finish, response.usage)),
@@ -98,6 +129,7 @@ pub(super) fn write_response(response: Response, reply: &Reply) -> Vec<u8> {
 
 /// The state of one stream.
 pub(super) struct Encoder {
+    form: Form,
     model: String,
     created_at: String,
     /// Calls go out whole, when the answer has finished.
@@ -144,8 +176,9 @@ impl Encode for Encoder {
 }
 
 impl Encoder {
-    pub(super) fn new(reply: &Reply) -> Self {
+    pub(super) fn new(form: Form, reply: &Reply) -> Self {
         Self {
+            form,
             model: reply.upstream_model.clone(),
             created_at: timestamp(reply.created),
             calls: Vec::new(),
@@ -156,7 +189,8 @@ impl Encoder {
 
     fn line(&self, message: Said<'_>, logprobs: Vec<Value>, ending: Option<Ending>, out: &mut BytesMut) {
         let done = ending.is_some();
-        put(out, &Line { model: &self.model, created_at: &self.created_at, message, logprobs, done, ending });
+        let said = self.form.of(message);
+        put(out, &Line { model: &self.model, created_at: &self.created_at, said, logprobs, done, ending });
     }
 
     fn flush(&mut self, out: &mut BytesMut) {

@@ -1,10 +1,11 @@
 //! Ollama's own chat API: JSON lines, text apart from its media, calls without ids. Read-halves take what is on the wire apart
 //! (`read_*`, `answer`, `decode`, `view`), write-halves put it together (`write_*`, `messages`, `encode`); `relay` is for where
-//! both ends speak this dialect.
+//! both ends speak this dialect. `generate` is the endpoint for single prompts, a dialect of its own that shares the lines.
 
 mod answer;
 mod decode;
 mod encode;
+mod generate;
 mod messages;
 mod read_messages;
 mod read_request;
@@ -24,6 +25,7 @@ use super::openai_chat::OpenAiChat;
 use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
 use crate::codec::Framing;
+pub use generate::OllamaGenerate;
 
 #[derive(Debug)]
 pub struct Ollama;
@@ -46,11 +48,11 @@ impl Dialect for Ollama {
     }
 
     fn write_response(&self, response: Response, reply: &Reply) -> Vec<u8> {
-        encode::write_response(response, reply)
+        encode::write_response(encode::Form::Chat, response, reply)
     }
 
     fn encoder(&self, reply: &Reply) -> Box<dyn Encode> {
-        Box::new(encode::Encoder::new(reply))
+        Box::new(encode::Encoder::new(encode::Form::Chat, reply))
     }
 
     fn write_error(&self, error: &ApiError, _request_id: &str) -> Vec<u8> {

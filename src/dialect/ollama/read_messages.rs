@@ -103,7 +103,7 @@ pub(super) fn read_messages(raw: &RawValue, messages: &mut Vec<Message>) -> Resu
 }
 
 /// An image's type is not told, but its first bytes tell it.
-fn image(data: String) -> PartKind {
+pub(super) fn image(data: String) -> PartKind {
     let media_type = match data.as_bytes() {
         [b'/', b'9', b'j', ..] => "image/jpeg",
         [b'R', b'0', b'l', b'G', ..] => "image/gif",

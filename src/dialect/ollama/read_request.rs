@@ -15,9 +15,6 @@ const SILENT: [&str; 3] = ["keep_alive", "truncate", "shift"];
 pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     let view = view::view(body)?;
     let mut fields = Fields::of_body(body)?;
-    for name in ["model", "stream"].into_iter().chain(SILENT) {
-        fields.raw(&[name]);
-    }
     let mut request = Request::new(DialectId::Ollama, view.model);
     request.stream = view.stream;
     request.include_usage = true;
@@ -25,6 +22,15 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     read_messages::read_messages(&messages, &mut request.messages)?;
     for (at, tool) in fields.take::<Vec<Box<RawValue>>>(&["tools"])?.unwrap_or_default().into_iter().enumerate() {
         request.tools.push(read_tool(&tool).ok_or_else(|| wrong_type(&format!("tools[{at}]")))?);
+    }
+    settings(&mut fields, &mut request)?;
+    Ok(request)
+}
+
+/// Reads what all endpoints share; what is left then is the sender's own.
+pub(super) fn settings(fields: &mut Fields<'_>, request: &mut Request) -> Result<(), ApiError> {
+    for name in ["model", "stream"].into_iter().chain(SILENT) {
+        fields.raw(&[name]);
     }
     if let Some(format) = fields.raw(&["format"]) {
         request.output = read_format(format)?;
@@ -37,7 +43,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
         Some(_) => return Err(wrong_type("think")),
     };
     if let Some(options) = fields.raw(&["options"]) {
-        let rest = read_options(&options, &mut request)?;
+        let rest = read_options(&options, request)?;
         if !rest.is_empty() {
             request.extra.insert("options".into(), rest.into());
         }
@@ -45,7 +51,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     request.sampling.logprobs = fields.take(&["logprobs"])?;
     request.sampling.top_logprobs = fields.take(&["top_logprobs"])?;
     request.extra.extend(fields.rest()?);
-    Ok(request)
+    Ok(())
 }
 
 fn read_tool(raw: &RawValue) -> Option<Tool> {

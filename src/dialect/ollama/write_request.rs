@@ -12,10 +12,7 @@ use crate::dialect::{To, Written};
 /// Writes a request. What changes the answer's shape and cannot be said is refused; what only tunes it is dropped and named.
 pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
     let mut dropped = Dropped::default();
-    if request.sampling.n.is_some_and(|n| n > 1) {
-        return Err(ApiError::invalid("unsupported_parameter", "n", "this vendor gives one answer at a time: `n` has to be 1"));
-    }
-    let own = request.origin == DialectId::Ollama;
+    refuse_choices(request)?;
     let mut body = RawObject::default();
     body.set("model", to_raw(&to.model));
     body.set("messages", to_raw(&messages::messages(request, &mut dropped)?));
@@ -23,12 +20,26 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
     if !tools.is_empty() {
         body.set("tools", to_raw(&tools));
     }
+    settings(request, to, request.origin == DialectId::Ollama, &mut body, &mut dropped);
+    Ok(Written { body: Bytes::from(body.write()), dropped })
+}
+
+/// Refuses a request for several answers.
+pub(super) fn refuse_choices(request: &Request) -> Result<(), ApiError> {
+    if request.sampling.n.is_some_and(|n| n > 1) {
+        return Err(ApiError::invalid("unsupported_parameter", "n", "this vendor gives one answer at a time: `n` has to be 1"));
+    }
+    Ok(())
+}
+
+/// Writes what all endpoints share. The sender's own fields go along where `own` says that they are of the endpoint's dialect.
+pub(super) fn settings<'a>(request: &'a Request, to: &To<'_>, own: bool, body: &mut RawObject<'a>, dropped: &mut Dropped) {
     match &request.output {
         OutputFormat::Text => {}
         OutputFormat::JsonObject => body.set("format", to_raw(&"json")),
         OutputFormat::JsonSchema { schema, .. } => body.set("format", schema.clone()),
     }
-    let options = options(request, own, &mut dropped);
+    let options = options(request, own, dropped);
     if !options.is_empty() {
         body.set("options", to_raw(&options));
     }
@@ -50,7 +61,6 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
         }
     }
     body.set("stream", to_raw(&request.stream));
-    Ok(Written { body: Bytes::from(body.write()), dropped })
 }
 
 /// The tools that the choice leaves; more than leaving them out cannot be said.
