@@ -8,7 +8,7 @@ use super::block::Block;
 use super::models::Rules;
 use super::schema;
 use super::tools::{WireChoice, WireTool, object_schema};
-use crate::chat::{ApiError, OutputFormat};
+use crate::chat::{ApiError, Dropped, OutputFormat};
 
 const JSON_INSTRUCTION: &str = "Answer with one valid JSON object and nothing else: no other text, no code fence.";
 const TOOL_INSTRUCTION: &str = "When you are ready to answer, call the tool `json_tool_call` with the answer. Do not answer in text.";
@@ -21,6 +21,7 @@ pub(super) fn apply<'a>(
     system: &mut Vec<Block<'a>>,
     tools: &mut Vec<WireTool<'a>>,
     choice: &mut Option<WireChoice<'a>>,
+    dropped: &mut Dropped,
 ) -> Result<Option<Value>, ApiError> {
     match output {
         OutputFormat::Text => Ok(None),
@@ -28,7 +29,7 @@ pub(super) fn apply<'a>(
             system.push(Block::text(JSON_INSTRUCTION));
             Ok(None)
         }
-        OutputFormat::JsonSchema { description, schema, .. } => {
+        OutputFormat::JsonSchema { description, schema, strict, .. } => {
             if rules.structured_output
                 && let Some(closed) = schema::in_subset(schema.get())
             {
@@ -36,6 +37,10 @@ pub(super) fn apply<'a>(
             }
             // A turn that must be a call of the client's own tool holds no text to be formatted.
             if !choice.as_ref().is_some_and(WireChoice::is_forced) {
+                // A tool's arguments mostly keep to its schema, but the vendor does not vouch for it.
+                if *strict == Some(true) {
+                    dropped.add("strict");
+                }
                 by_tool(description.as_deref(), schema, rules, system, tools, choice)?;
             }
             Ok(None)
@@ -51,6 +56,10 @@ fn by_tool<'a>(
     tools: &mut Vec<WireTool<'a>>,
     choice: &mut Option<WireChoice<'a>>,
 ) -> Result<(), ApiError> {
+    if tools.iter().any(|tool| matches!(tool, WireTool::Function { name: JSON_TOOL, .. })) {
+        let message = format!("a tool cannot be called `{JSON_TOOL}` here: that tool stands for the answer's format");
+        return Err(ApiError::invalid("invalid_value", "tools", message));
+    }
     // With tools of the client's, the model may call one of them first; barred from them, it may only answer.
     let only_answer = tools.is_empty() || *choice == Some(WireChoice::None);
     let alone = matches!(choice, Some(WireChoice::Auto { disable_parallel_tool_use: true }));
@@ -62,7 +71,7 @@ fn by_tool<'a>(
         cache_control: None,
     });
     *choice = match (rules.forced_tools, only_answer) {
-        (true, true) => Some(WireChoice::Tool { name: JSON_TOOL, disable_parallel_tool_use: false }),
+        (true, true) => Some(WireChoice::Tool { name: JSON_TOOL, disable_parallel_tool_use: true }),
         (true, false) => Some(WireChoice::Any { disable_parallel_tool_use: alone }),
         (false, _) => {
             system.push(Block::text(TOOL_INSTRUCTION));

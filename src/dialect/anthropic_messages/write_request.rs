@@ -85,7 +85,7 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
     if cache.lost {
         dropped.add("prompt_cache_breakpoint");
     }
-    let schema = format::apply(&request.output, &rules, &mut system, &mut tools, &mut tool_choice)?;
+    let schema = format::apply(&request.output, &rules, &mut system, &mut tools, &mut tool_choice, &mut dropped)?;
 
     let max_tokens = max_tokens(&request.sampling, &rules, &mut dropped);
     let plan = plan(request, &rules, max_tokens, &turns, tool_choice.as_ref(), &mut dropped);
@@ -176,10 +176,11 @@ fn plan(
         return Plan { thinking: None, effort: Some(reasoning::word(effort, rules.thinking)) };
     }
     let plan = reasoning::plan(request.reasoning.as_ref(), rules, max_tokens, dropped);
+    // The vendor refuses to force a tool on a model that thinks. An effort alone does not hinder it.
     let forced = choice.is_some_and(WireChoice::is_forced);
-    if plan.has_budget() && (forced || lacks_thinking(turns)) {
+    if plan.thinks() && forced || plan.has_budget() && lacks_thinking(turns) {
         dropped.add("reasoning_effort");
-        return Plan::default();
+        return Plan { thinking: None, ..plan };
     }
     plan
 }

@@ -176,7 +176,10 @@ fn generation_config<'a>(
     match &request.output {
         OutputFormat::Text => {}
         OutputFormat::JsonObject if by_words => system.push(WirePart::text(JSON_INSTRUCTION)),
-        OutputFormat::JsonSchema { schema, .. } if by_words => {
+        OutputFormat::JsonSchema { schema, strict, .. } if by_words => {
+            if *strict == Some(true) {
+                dropped.add("strict");
+            }
             system.push(WirePart::text(format!("{JSON_INSTRUCTION} It has to satisfy this JSON Schema:\n{}", schema.get())));
         }
         OutputFormat::JsonObject => config.response_mime_type = Some(JSON),

@@ -198,6 +198,10 @@ impl Edit<'_, '_> {
         let how = self.quirks.json_schema?;
         let format = self.fields.get("response_format").and_then(|value| serde_json::from_str::<Value>(value.get()).ok())?;
         let schema = format.get("json_schema").and_then(|outer| outer.get("schema"))?;
+        // The vendor does not vouch for what is only said.
+        if format.pointer("/json_schema/strict") == Some(&Value::Bool(true)) {
+            self.dropped.add("strict");
+        }
         let instruction = format!("Answer with one JSON object, and nothing else, that is valid under this JSON Schema:\n{schema}");
         match how {
             JsonSchema::JsonObject => self.replace("response_format", to_raw(&json!({"type": "json_object"}))),

@@ -143,6 +143,40 @@ fn structured_output_by_tool_comes_as_text() {
 }
 
 #[test]
+fn an_answer_by_tool_is_the_same_text_however_its_json_and_its_bytes_are_split() {
+    let json = r#"{"city":"Köln \"am\" Rhein","n":[1,{}]}"#;
+    let frame = |data: Value| format!("event: {}\ndata: {data}\n\n", data["type"].as_str().unwrap());
+    let delta = |part: &str| {
+        frame(serde_json::json!({"type": "content_block_delta", "index": 0, "delta": {"type": "input_json_delta", "partial_json": part}}))
+    };
+    let tool = serde_json::json!({"type": "tool_use", "id": "t", "name": "json_tool_call", "input": {}});
+    let head = frame(serde_json::json!({"type": "message_start", "message": {"id": "m", "model": "c", "usage": {"input_tokens": 1}}}))
+        + &frame(serde_json::json!({"type": "content_block_start", "index": 0, "content_block": tool}));
+    let tail = frame(serde_json::json!({"type": "content_block_stop", "index": 0}))
+        + &frame(serde_json::json!({"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 2}}))
+        + &frame(serde_json::json!({"type": "message_stop"}));
+    let told = |events: Vec<Event>| {
+        let mut collector = Collector::default();
+        events.into_iter().for_each(|event| collector.push(event).unwrap());
+        let choice = collector.finish().unwrap().choices.remove(0);
+        (choice.parts.into_iter().map(|part| part.kind).collect::<Vec<_>>(), choice.finish)
+    };
+    let expected = (vec![PartKind::Text(json.into())], FinishReason::Stop);
+    for at in (0..=json.len()).filter(|at| json.is_char_boundary(*at)) {
+        let stream = format!("{head}{}{}{tail}", delta(&json[..at]), delta(&json[at..]));
+        let (events, end) = decode(&[stream.as_bytes()]);
+        assert_eq!((told(events), end), (expected.clone(), Ok(())), "JSON split at {at}");
+    }
+    let stream = format!("{head}{}{tail}", delta(json));
+    for at in 0..=stream.len() {
+        let (events, end) = decode(&[&stream.as_bytes()[..at], &stream.as_bytes()[at..]]);
+        assert_eq!((told(events), end), (expected.clone(), Ok(())), "bytes split at {at}");
+        let cut = decode(&[&stream.as_bytes()[..at]]);
+        assert_eq!(cut.1.is_ok(), at == stream.len(), "cut at {at}");
+    }
+}
+
+#[test]
 fn what_is_encoded_decodes_to_the_same_events() {
     let usage = Usage { prompt: 9, completion: 4, cached: Some(2), cache_write: Some(1), reasoning: Some(3), ..Usage::default() };
     let native = serde_json::json!({"type": "page_location", "document_title": "D"});

@@ -128,8 +128,9 @@ fn structured_output_is_native_or_a_forced_tool() {
     assert_eq!(native["output_config"]["format"]["schema"]["additionalProperties"], false);
     assert_eq!(native.get("tools"), None);
 
-    let (older, _) = write_for("claude-3-5-sonnet-20240620", &request).unwrap();
-    assert_eq!(older["tool_choice"], json!({"type": "tool", "name": "json_tool_call"}));
+    let (older, dropped) = write_for("claude-3-5-sonnet-20240620", &request).unwrap();
+    assert_eq!(older["tool_choice"], json!({"type": "tool", "name": "json_tool_call", "disable_parallel_tool_use": true}));
+    assert!(dropped.is_empty(), "{dropped:?}");
     assert_eq!(older["tools"][0]["input_schema"], schema);
 
     request.output = format(&json!({"type": "object", "properties": {"rating": {"type": "integer", "minimum": 1}}}));
@@ -153,4 +154,33 @@ fn cache_hints_become_markers_up_to_the_vendors_limit() {
     assert_eq!(body["messages"][0]["content"][2]["cache_control"], json!({"type": "ephemeral"}));
     assert_eq!(body["messages"][0]["content"][3].get("cache_control"), None);
     assert_eq!(dropped, ["prompt_cache_breakpoint"]);
+}
+
+#[test]
+fn what_a_forced_tool_rules_out_is_told() {
+    let schema = to_raw(&json!({"type": "object", "properties": {"rating": {"type": "integer", "minimum": 1}}}));
+    let mut request = hello();
+    request.sampling.max_tokens = Some(9000);
+    request.output = OutputFormat::JsonSchema { name: "r".into(), description: None, schema, strict: Some(true) };
+    // A budget and adaptive thinking alike; an effort without thinking stays.
+    for (model, reasoning, effort) in
+        [("claude-sonnet-4-5", Reasoning::Budget(2048), Value::Null), ("claude-opus-4-7", Reasoning::Effort(Effort::Low), json!("low"))]
+    {
+        request.reasoning = Some(reasoning);
+        let (body, dropped) = write_for(model, &request).unwrap();
+        assert_eq!(body["tool_choice"]["name"], "json_tool_call", "{model}");
+        assert_eq!((body.get("thinking"), &body["output_config"]["effort"]), (None, &effort), "{model}");
+        assert_eq!(dropped, ["strict", "reasoning_effort"], "{model}");
+    }
+    // A model that always thinks is not forced, but told in words.
+    let (body, _) = write_for("claude-fable-5", &request).unwrap();
+    assert_eq!((&body["tool_choice"]["type"], &body["thinking"]["type"]), (&json!("auto"), &json!("adaptive")));
+    assert!(body["system"][0]["text"].as_str().unwrap().contains("json_tool_call"));
+    // The client's own choice of a tool leaves no place for the format.
+    request.tools = vec![function("f", None)];
+    request.tool_choice = Some(ToolChoice::Named("f".into()));
+    assert_eq!(write_for("claude-sonnet-4-5", &request).unwrap().0["tool_choice"]["name"], "f");
+    request.tool_choice = None;
+    request.tools = vec![function("json_tool_call", None)];
+    assert_eq!(write_for("claude-sonnet-4-5", &request).unwrap_err().param.as_deref(), Some("tools"));
 }
