@@ -8,7 +8,7 @@ use super::shape::{self, Scalar, Shape};
 /// Bytes of ASCII text or JSON a token stands for.
 const BYTES_PER_TOKEN: u64 = 4;
 /// What an image or a document counts as, whatever its size. A picture of a megapixel costs about this.
-const MEDIA_TOKENS: u64 = 1600;
+pub(super) const MEDIA_TOKENS: u64 = 1600;
 /// Base64 from this length on is media, not text.
 const MEDIA_MIN_BYTES: usize = 256;
 /// In a body up to this size media cannot weigh much more than they count.
@@ -32,6 +32,11 @@ pub fn estimate_tokens(body: &[u8]) -> u64 {
 pub fn estimate_tokens_roughly(body: &[u8]) -> u64 {
     let may_hold_media = body.len() > SMALL && MEDIA_WORDS.iter().any(|word| memchr::memmem::find(body, word).is_some());
     if may_hold_media { estimate_tokens(body) } else { BASE_TOKENS + (body.len() as u64).div_ceil(BYTES_PER_TOKEN) }
+}
+
+/// About how many tokens a text is.
+pub(super) fn text_tokens(text: &str) -> u64 {
+    weigh(text).div_ceil(BYTES_PER_TOKEN)
 }
 
 /// A quarter of a token for each ASCII character; a whole one for any other, as most scripts need about that many.

@@ -46,6 +46,11 @@ impl<'a> Fields<'a> {
         if self.at.is_empty() { wrong_type(name) } else { wrong_type(&format!("{}.{name}", self.at)) }
     }
 
+    /// The names of what was not taken.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.object.iter().map(|(key, _)| key.to_owned()).collect()
+    }
+
     /// What was not taken.
     pub(super) fn rest(&self) -> Result<Map<String, Value>, ApiError> {
         let read = |(key, value): (&str, &RawValue)| Ok((key.to_owned(), serde_json::from_str(value.get()).map_err(|_| wrong_type(key))?));

@@ -4,6 +4,7 @@
 
 pub mod anthropic_messages;
 pub mod call_id;
+pub mod embeddings;
 mod estimate;
 mod fields;
 pub mod gemini;
@@ -13,8 +14,10 @@ pub mod openai_completions;
 pub mod openai_responses;
 mod proof;
 pub mod quirks;
+pub mod rerank;
 mod said;
 mod shape;
+pub mod side;
 #[cfg(test)]
 mod testing;
 
@@ -150,7 +153,7 @@ pub trait Dialect: Send + Sync {
     }
 
     /// The endpoint that counts a request's tokens, where the dialect has one.
-    fn count_tokens(&self) -> Option<&dyn CountTokens> {
+    fn count_tokens(&self) -> Option<&'static dyn CountTokens> {
         None
     }
 }
@@ -165,6 +168,15 @@ pub trait CountTokens: Send + Sync {
 
     /// Edits a client's request for a vendor of the same dialect.
     fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError>;
+
+    /// Reads a client's request.
+    fn read_count_request(&self, body: &[u8]) -> Result<Request, ApiError>;
+
+    /// Writes a request to a vendor. What it cannot say does not count.
+    fn write_count_request(&self, request: &Request, to: &To<'_>) -> Result<Bytes, ApiError>;
+
+    /// Reads an answer with a success status.
+    fn read_count(&self, body: &[u8]) -> Result<u64, ApiError>;
 
     /// Writes an answer.
     fn write_count(&self, tokens: u64) -> Vec<u8>;

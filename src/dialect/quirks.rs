@@ -61,6 +61,8 @@ pub struct RequestQuirks {
     pub no_stream_options: bool,
     /// If given, the vendor refuses every field (in the vendor's words) that is not listed.
     pub accept: Option<Vec<String>>,
+    /// Embeddings come as numbers only: base64 is not asked for, but made of them.
+    pub no_base64_vectors: bool,
     /// Fields beyond OpenAI's that the vendor knows, so that a translated request may use them (`top_k`).
     pub knows: Vec<String>,
     /// The field that marks a content part as worth caching.

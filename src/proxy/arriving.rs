@@ -117,7 +117,7 @@ fn watched(watch: Option<Watch>, response: &Response) {
 }
 
 /// All of the answer is here: the upstream has done its part.
-fn succeeded(attempt: &mut Attempt, usage: Option<Usage>) {
+pub(super) fn succeeded(attempt: &mut Attempt, usage: Option<Usage>) {
     attempt.content(false);
     attempt.end(&End { status: 200, usage, ..End::new(AttemptClass::Success) });
 }

@@ -1,4 +1,4 @@
-//! A client's chat request, read and routed.
+//! A client's request, read and routed.
 
 use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -6,15 +6,28 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue};
 
+use super::admit::Load;
 use super::client_sdk;
 use crate::chat::{ApiError, DialectId, Request};
+use crate::dialect::embeddings::EmbeddingsId;
+use crate::dialect::rerank::RerankId;
 use crate::dialect::{Encode, Reply, View, dialect, estimate_tokens_roughly};
 use crate::runtime::Resolved;
 
-/// A chat request as it came, and where it may go.
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asked {
+    Chat,
+    /// In this format.
+    Embeddings(EmbeddingsId),
+    Rerank(RerankId),
+}
+
+/// A request as it came, and where it may go.
 pub(super) struct Call {
     /// The client's dialect.
     pub dialect: DialectId,
+    pub asked: Asked,
     /// The client's name, where clients have keys.
     pub client: Option<Arc<str>>,
     pub headers: HeaderMap,
@@ -33,6 +46,7 @@ impl Call {
     #[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
     pub(super) fn new(
         dialect: DialectId,
+        asked: Asked,
         client: Option<Arc<str>>,
         headers: HeaderMap,
         query: Option<String>,
@@ -42,7 +56,7 @@ impl Call {
         conversation: Option<u64>,
         idempotency_key: HeaderValue,
     ) -> Self {
-        Self { dialect, client, headers, query, body, view, resolved, conversation, idempotency_key, hub: OnceLock::new() }
+        Self { dialect, asked, client, headers, query, body, view, resolved, conversation, idempotency_key, hub: OnceLock::new() }
     }
 
     /// The request in the hub's terms, read when it is first needed.
@@ -53,6 +67,14 @@ impl Call {
         // Some dialects say in the path whether they want a stream.
         let request = Request { stream: self.view.stream, ..dialect(self.dialect).read_request(&self.body)? };
         Ok(self.hub.get_or_init(|| request))
+    }
+
+    /// What it asks of limits on tokens.
+    pub(super) fn load(&self) -> Load<'_> {
+        match self.asked {
+            Asked::Chat => Load::Chat(self),
+            Asked::Embeddings(_) | Asked::Rerank(_) => Load::Prompt(self.prompt_tokens()),
+        }
     }
 
     /// About how many tokens the prompt has, for limits.

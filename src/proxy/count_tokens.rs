@@ -1,4 +1,4 @@
-//! Token counts: asked of the vendor where it speaks the client's dialect, else estimated.
+//! Token counts: asked of the vendor where it counts, in whatever dialect, else estimated.
 
 use std::sync::Arc;
 
@@ -14,11 +14,12 @@ use super::body::source::{Deadlines, Source};
 use super::call::Call;
 use super::exchange::{Failed, ambiguous, refused_here};
 use super::meter::Meter;
-use super::respond::Answer;
+use super::respond::{Answer, ESTIMATED};
 use super::worker::Worker;
 use super::{outgoing, single};
 use crate::chat::ApiError;
 use crate::dialect::{CountTokens, To, estimate_tokens};
+use crate::runtime::Target;
 use crate::vendor::Endpoint;
 
 const MAX_ANSWER: usize = 64 << 10;
@@ -27,27 +28,54 @@ pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTok
     let plan = call.resolved.plan(None, Instant::now());
     let target = &plan.first().ok_or_else(|| ApiError::internal("a route without targets"))?.target;
     let provider = &*target.provider;
-    if provider.dialect_id() != call.dialect {
+    let Some(question) = question(&call, counter, target)? else {
         let tokens = estimate_tokens(&call.body);
         let mut headers = HeaderMap::new();
-        headers.insert("x-llm-estimated", http::HeaderValue::from_static("input_tokens"));
+        headers.insert(ESTIMATED, http::HeaderValue::from_static("input_tokens"));
         return Ok(Answer::json(counter.write_count(tokens), headers));
-    }
+    };
     let by = Instant::now() + provider.timeout.first_token;
     // Counting generates nothing: no limit on tokens is asked.
     let client = call.client.as_deref().unwrap_or_default();
     let mut attempt = single::begin(Wish { worker, client, load: Load::Prompt(0), conversation: None, by }, target, meter).await?;
-    let answered = ask(worker, &call, counter, &mut attempt, by).await;
+    let answered = ask(worker, &call, counter, question, &mut attempt, by).await;
     single::end(&mut attempt, answered).map(|body| Answer::json(body, HeaderMap::new()))
 }
 
-async fn ask(worker: &Worker, call: &Call, counter: &dyn CountTokens, attempt: &mut Attempt, by: Instant) -> Result<Bytes, Failed> {
+/// What a vendor is asked that counts tokens itself.
+struct Question {
+    vendor: &'static dyn CountTokens,
+    body: Bytes,
+    /// The vendor counts in the client's own dialect.
+    is_relayed: bool,
+}
+
+/// `None` where the vendor cannot count, or not what the client sent.
+fn question(call: &Call, counter: &dyn CountTokens, target: &Target) -> Result<Option<Question>, ApiError> {
+    let provider = &*target.provider;
+    let Some(vendor) = provider.dialect().count_tokens() else { return Ok(None) };
+    let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: false };
+    if provider.dialect_id() == call.dialect {
+        return Ok(Some(Question { vendor, body: counter.edit_count(&call.body, &to)?.body, is_relayed: true }));
+    }
+    let request = counter.read_count_request(&call.body)?;
+    Ok(vendor.write_count_request(&request, &to).ok().map(|body| Question { vendor, body, is_relayed: false }))
+}
+
+async fn ask(
+    worker: &Worker,
+    call: &Call,
+    counter: &dyn CountTokens,
+    question: Question,
+    attempt: &mut Attempt,
+    by: Instant,
+) -> Result<Bytes, Failed> {
     let target = Arc::clone(&attempt.target);
     let provider = &*target.provider;
-    let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: false };
-    let written = counter.edit_count(&call.body, &to).map_err(refused_here)?;
-    let path = provider.path(Endpoint::Other(&counter.count_path(&target.model)), &target.model, call.query.as_deref());
-    let body = written.body.into();
+    let Question { vendor, body, is_relayed } = question;
+    let query = call.query.as_deref().filter(|_| is_relayed);
+    let path = provider.path(Endpoint::Other(&vendor.count_path(&target.model)), &target.model, query);
+    let body = body.into();
     let mut request =
         outgoing::request(provider, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
     outgoing::set_json(&mut request);
@@ -61,5 +89,10 @@ async fn ask(worker: &Worker, call: &Call, counter: &dyn CountTokens, attempt: &
     if !is_success {
         return Err(single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await);
     }
-    collect(source, MAX_ANSWER).await.map_err(ambiguous)
+    let body = collect(source, MAX_ANSWER).await.map_err(ambiguous)?;
+    if is_relayed {
+        return Ok(body);
+    }
+    let tokens = vendor.read_count(&body).map_err(ambiguous)?;
+    Ok(counter.write_count(tokens).into())
 }

@@ -8,6 +8,7 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 
 use super::admit;
 use super::attempt::{Attempt, Budget};
+use super::call::Asked;
 use super::exchange::{Accepted, Terms, exchange};
 use super::meter::Meter;
 use super::respond::Answer;
@@ -18,7 +19,9 @@ use crate::runtime::{Degraded, Target};
 
 /// Serves instead of the targets, where the route says how; else `error` stands.
 pub(super) async fn serve(terms: Terms<'_>, meter: &mut Meter, error: ApiError) -> Result<Accepted, ApiError> {
-    let Some(degraded) = terms.call.resolved.route().and_then(|route| route.degraded.as_ref()) else { return Err(error) };
+    // It stands in for a chat model.
+    let chats = terms.call.asked == Asked::Chat;
+    let Some(degraded) = terms.call.resolved.route().and_then(|route| route.degraded.as_ref()).filter(|_| chats) else { return Err(error) };
     let served = match degraded {
         Degraded::Answer(text) => Accepted { answer: fixed(terms, text), attempt: None, usage: None, dropped: Vec::new() },
         Degraded::Target(target) => by_target(terms, target, meter).await.ok_or(error)?,

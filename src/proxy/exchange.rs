@@ -8,16 +8,16 @@ use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
 
-use super::admit::{Load, Wish};
+use super::admit::Wish;
 use super::arriving::Arriving;
 use super::attempt::{Attempt, End};
 use super::body::source::{Deadlines, Source};
-use super::call::Call;
+use super::call::{Asked, Call};
 use super::respond::Answer;
 use super::worker::Worker;
-use super::{classify, headers, outgoing, rate_hint, thinking, vendor_error};
+use super::{beside, classify, headers, outgoing, rate_hint, thinking, vendor_error};
 use crate::base::outcome::AttemptClass;
-use crate::chat::{ApiError, Usage};
+use crate::chat::{ApiError, Dropped, Usage};
 use crate::config::Unsupported;
 use crate::dialect::{To, Written, dialect, estimate_tokens};
 use crate::runtime::{Snapshot, Target};
@@ -61,7 +61,7 @@ impl<'a> Terms<'a> {
         Wish {
             worker: self.worker,
             client: self.call.client.as_deref().unwrap_or_default(),
-            load: Load::Chat(self.call),
+            load: self.call.load(),
             conversation: self.call.conversation,
             by: self.give_up_at,
         }
@@ -70,7 +70,12 @@ impl<'a> Terms<'a> {
 
 /// Asks the attempt's target. A failed attempt has ended, an accepted one goes on with the answer's body.
 pub(super) async fn exchange(terms: Terms<'_>, mut attempt: Attempt) -> Result<Accepted, Failed> {
-    match ask(terms, &mut attempt).await {
+    let asked = match terms.call.asked {
+        Asked::Chat => ask(terms, &mut attempt).await,
+        // In a box: a chat request need not be as large.
+        Asked::Embeddings(_) | Asked::Rerank(_) => Box::pin(beside::ask(terms, &mut attempt)).await,
+    };
+    match asked {
         Ok((answer, usage, dropped)) => Ok(Accepted { answer, attempt: Some(attempt), usage, dropped }),
         Err(mut failed) => {
             if failed.error.status == 504 && terms.is_clients_time && Instant::now() >= terms.give_up_at {
@@ -89,9 +94,6 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let same = provider.speaks(call.dialect).id() == call.dialect;
     let written = write(terms, &target, same).map_err(refused_here)?;
     let request = prepare(call, &target, attempt.credential, written.body).map_err(refused_here)?;
-    for field in written.dropped.iter() {
-        worker.runtime.metrics.dropped.get_or_create(&vec![("field", known_field(field).to_owned())]).inc();
-    }
     let first_token_at = (Instant::now() + provider.timeout.first_token).min(give_up_at);
     let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
     let response = match tokio::time::timeout_at(first_token_at, sending).await {
@@ -142,12 +144,18 @@ fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same:
         let request = thinking::restored(worker, call, target)?;
         provider.dialect().write_request(request.as_ref(), &to)?
     };
-    if let Some(field) = written.dropped.iter().next() {
-        let model = &target.model;
+    note_dropped(worker, snapshot, target, &written.dropped)?;
+    Ok(written)
+}
+
+/// Tells of fields that the target cannot express, or refuses the request for them.
+pub(super) fn note_dropped(worker: &Worker, snapshot: &Snapshot, target: &Target, dropped: &Dropped) -> Result<(), ApiError> {
+    if let Some(field) = dropped.iter().next() {
+        let (provider, model) = (&target.provider, &target.model);
         match snapshot.config.unsupported {
             Unsupported::Drop => {}
             Unsupported::Warn => {
-                let fields: Vec<&str> = written.dropped.iter().collect();
+                let fields: Vec<&str> = dropped.iter().collect();
                 tracing::warn!(provider = provider.name, ?fields, "the target cannot express these fields; they were dropped");
             }
             Unsupported::Reject => {
@@ -156,7 +164,10 @@ fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same:
             }
         }
     }
-    Ok(written)
+    for field in dropped.iter() {
+        worker.runtime.metrics.dropped.get_or_create(&vec![("field", known_field(field).to_owned())]).inc();
+    }
+    Ok(())
 }
 
 fn prepare(call: &Call, target: &Target, credential: usize, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
@@ -188,11 +199,13 @@ pub(super) fn send_failed(error: &SendError) -> Failed {
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.
 fn known_field(field: &str) -> &str {
-    const FIELDS: [&str; 43] = [
+    const FIELDS: [&str; 48] = [
         "audio",
         "best_of",
         "cache_control",
         "detail",
+        "dimensions",
+        "embedding_types",
         "file",
         "frequency_penalty",
         "function_call",
@@ -200,6 +213,7 @@ fn known_field(field: &str) -> &str {
         "image",
         "image_url",
         "input_audio",
+        "input_type",
         "logit_bias",
         "logprobs",
         "max_completion_tokens",
@@ -223,12 +237,14 @@ fn known_field(field: &str) -> &str {
         "stream_options",
         "temperature",
         "thinking",
+        "title",
         "tool_choice",
         "tool_result_image",
         "tools",
         "top_k",
         "top_logprobs",
         "top_p",
+        "truncate",
         "user",
         "verbosity",
         "web_search_options",

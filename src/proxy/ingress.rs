@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::body::decompress;
-use super::call::Call;
+use super::call::{Asked, Call};
 use super::client_sdk;
 use super::conversation;
 use super::meter::Meter;
@@ -67,22 +67,26 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
     bearer.or_else(|| ["x-api-key", "api-key", "x-goog-api-key"].into_iter().find_map(other)).filter(|key| !key.is_empty())
 }
 
-/// How a request is looked at first: a chat request whole, one that only asks for a token count without `max_tokens`.
-pub(super) type Look<'a> = &'a (dyn Fn(&[u8]) -> Result<View, ApiError> + Sync);
+/// How a request is read.
+pub(super) struct Read<'a> {
+    pub dialect: DialectId,
+    pub asked: Asked,
+    /// How it is looked at first: a chat request whole, one that only asks for a token count without `max_tokens`.
+    pub look: &'a (dyn Fn(&[u8]) -> Result<View, ApiError> + Sync),
+    pub address: Address<'static>,
+}
 
-/// Reads and routes a chat request.
-#[expect(clippy::too_many_arguments, reason = "the parts of one request, each used once")]
-pub(super) async fn read_chat(
+/// Reads a request that names a model, and routes it.
+pub(super) async fn read_call(
     worker: &Worker,
     snapshot: &Arc<Snapshot>,
     client: Option<&ClientEntry>,
     request: Request<Incoming>,
-    dialect_id: DialectId,
-    look: Look<'_>,
-    address: Address<'_>,
+    read: Read<'_>,
     meter: &mut Meter,
 ) -> Result<Call, ApiError> {
     check_json(request.headers())?;
+    let Read { dialect: dialect_id, asked, look, address } = read;
     let (head, body) = request.into_parts();
     let mut body = read_body(body, &head.headers, snapshot).await?;
     let mut view = match address {
@@ -104,7 +108,7 @@ pub(super) async fn read_chat(
     let conversation = is_sticky.then(|| conversation::of(&head.headers, &body));
     let client = client.map(|client| Arc::from(client.name.as_str()));
     let key = HeaderValue::from_str(&meter.request_id).map_err(|_| ApiError::internal("the request's id is no header"))?;
-    Ok(Call::new(dialect_id, client, head.headers, query, body, view, resolved, conversation, key))
+    Ok(Call::new(dialect_id, asked, client, head.headers, query, body, view, resolved, conversation, key))
 }
 
 pub(super) fn allow_model(client: Option<&ClientEntry>, model: &str) -> Result<(), ApiError> {

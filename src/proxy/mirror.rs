@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::admit;
 use super::attempt::{Attempt, Budget, End};
-use super::call::Call;
+use super::call::{Asked, Call};
 use super::exchange::{Accepted, Terms, exchange};
 use super::respond::Content;
 use super::worker::Worker;
@@ -30,10 +30,10 @@ impl Drop for Copying {
     }
 }
 
-/// Sends a copy of the call, if its route asks for one.
+/// Sends a copy of a chat call, if its route asks for one.
 pub(super) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: &Arc<Call>) {
     let Some(mirror) = call.resolved.route().and_then(|route| route.mirror.as_ref()) else { return };
-    if fastrand::f64() >= mirror.sample {
+    if call.asked != Asked::Chat || fastrand::f64() >= mirror.sample {
         return;
     }
     if worker.mirrored.0.fetch_add(1, Ordering::Relaxed) >= MOST {

@@ -4,6 +4,7 @@ mod access_log;
 mod admit;
 mod arriving;
 mod attempt;
+mod beside;
 mod body;
 mod cached;
 mod call;
@@ -47,9 +48,13 @@ pub use worker::{Drain, Worker};
 
 use crate::chat::ApiError;
 use crate::dialect::dialect;
+use crate::dialect::embeddings::embeddings;
+use crate::dialect::side;
 use admit::Load;
+use call::Asked;
+use ingress::Read;
 use meter::Meter;
-use route::Route;
+use route::{Address, Route};
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer in the client's dialect.
 pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
@@ -101,16 +106,33 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
         Route::Chat { dialect: id, address } => {
             let (address, look) = (address.into_owned(), |body: &[u8]| dialect(id).view(body));
             let uri = request.uri().clone();
-            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, id, &look, address, meter).await?;
-            meter.grant(admit::client(worker, client.as_deref(), Load::Chat(&call)).await?);
+            let read = Read { dialect: id, asked: Asked::Chat, look: &look, address };
+            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
+            meter.grant(admit::client(worker, client.as_deref(), call.load()).await?);
             cached::run(worker, &snapshot, client.as_deref(), &uri, call, meter).await
         }
         Route::CountTokens { dialect: id, address } => {
             let counter = dialect(id).count_tokens().ok_or_else(|| ApiError::internal("the dialect counts no tokens"))?;
             let (address, look) = (address.into_owned(), |body: &[u8]| counter.count_view(body));
-            let call = ingress::read_chat(worker, &snapshot, client.as_deref(), request, id, &look, address, meter).await?;
+            let read = Read { dialect: id, asked: Asked::Chat, look: &look, address };
+            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
             meter.grant(admit::client(worker, client.as_deref(), Load::Prompt(0)).await?);
             count_tokens::run(worker, call, counter, meter).await
+        }
+        Route::Embeddings { format, address } => {
+            let (address, look) = (address.into_owned(), |body: &[u8]| embeddings(format).view(body));
+            let id = route::dialect_of(request.uri().path());
+            let read = Read { dialect: id, asked: Asked::Embeddings(format), look: &look, address };
+            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
+            meter.grant(admit::client(worker, client.as_deref(), call.load()).await?);
+            beside::run(worker, &snapshot, call, meter).await
+        }
+        Route::Rerank(format) => {
+            let id = route::dialect_of(request.uri().path());
+            let read = Read { dialect: id, asked: Asked::Rerank(format), look: &side::view, address: Address::Body };
+            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
+            meter.grant(admit::client(worker, client.as_deref(), call.load()).await?);
+            beside::run(worker, &snapshot, call, meter).await
         }
         Route::Pass { path, deployment } => {
             let (path, deployment) = (path.into_owned(), deployment.map(std::borrow::Cow::into_owned));

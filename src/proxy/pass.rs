@@ -11,19 +11,14 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use super::admit::{self, Load, Wish};
-use super::attempt::{Attempt, End};
-use super::body::collect::collect;
-use super::body::event_stream::{EventStream, Mode};
 use super::body::source::{Deadlines, Source};
-use super::exchange::ambiguous;
 use super::meter::Meter;
 use super::respond::{Answer, Content};
 use super::worker::Worker;
 use super::{headers, ingress, models, outgoing, single};
-use crate::base::outcome::AttemptClass;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
-use crate::dialect::{Quirks, Reply, dialect, openai_chat};
+use crate::dialect::openai_chat;
 use crate::runtime::{ClientEntry, Resolved, Snapshot, Target};
 use crate::upstream::RequestBody;
 use crate::vendor::Endpoint;
@@ -42,13 +37,11 @@ pub(super) async fn run(
     meter: &mut Meter,
 ) -> Result<Answer, ApiError> {
     let (head, body) = request.into_parts();
-    let mut streaming = false;
     let (target, body) = if is_json(&head.headers) && head.method == Method::POST {
         let bytes = ingress::read_body(body, &head.headers, snapshot).await?;
         let view = openai_chat::generic_view(&bytes)?;
-        streaming = view.stream;
         let model = deployment.or(view.model);
-        json_request(worker, snapshot, client, &head.headers, bytes, model, streaming, meter).await?
+        json_request(worker, snapshot, client, &head.headers, bytes, model, view.stream, meter).await?
     } else {
         let target = match &deployment {
             Some(model) => {
@@ -62,7 +55,6 @@ pub(super) async fn run(
     let provider = &*target.provider;
     let url = provider.path(Endpoint::Other(path), &target.model, head.uri.query());
     let upload = matches!(body, RequestBody::Stream(_));
-    let is_watched = path == "/embeddings";
     let client_name = client.map_or("", |client| client.name.as_str());
     let load = Load::Prompt(body_tokens(&body));
     meter.grant(admit::client(worker, client, load).await?);
@@ -86,17 +78,6 @@ pub(super) async fn run(
     let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
     let mut out = HeaderMap::with_capacity(12);
     headers::to_client(&head.headers, &mut out);
-    if head.status.is_success() && is_watched {
-        let deadlines = Deadlines { first: Some(by), heartbeat: snapshot.config.server.heartbeat, ..deadlines };
-        let source = Source::new(body, coding, snapshot.config.server.max_response, deadlines)?;
-        return match watched(snapshot, source, streaming, out, &mut attempt, meter).await {
-            Ok(answer) => {
-                meter.carry(attempt);
-                Ok(answer)
-            }
-            Err(error) => Err(single::fail(&mut attempt, ambiguous(error))),
-        };
-    }
     if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
         headers::content(&head.headers, &mut out);
         if let Some(length) = head.headers.get(CONTENT_LENGTH) {
@@ -110,43 +91,6 @@ pub(super) async fn run(
     let source = Source::new(body, coding, MAX_ERROR, deadlines)?;
     let failed = single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await;
     Err(single::fail(&mut attempt, failed))
-}
-
-/// An answer whose form is known, though it is not chat: errors inside it, cuts and token counts are seen.
-async fn watched(
-    snapshot: &Snapshot,
-    source: Source,
-    streaming: bool,
-    out: HeaderMap,
-    attempt: &mut Attempt,
-    meter: &mut Meter,
-) -> Result<Answer, ApiError> {
-    let target = Arc::clone(&attempt.target);
-    let client = dialect(DialectId::OpenAiChat);
-    let reply = Reply {
-        requested_model: target.model.to_string(),
-        upstream_model: target.model.to_string(),
-        include_usage: true,
-        prompt_estimate: 0,
-        created: 0,
-        request: bytes::Bytes::new(),
-    };
-    let quirks = Quirks::default();
-    if streaming {
-        let mode = Mode::Relay(client.tap(&reply, &quirks));
-        let mut stream = EventStream::new(source, client.framing(), mode, client, snapshot.config.server.max_event, 0);
-        stream.prime().await?;
-        attempt.content(true);
-        return Ok(Answer::events(stream, out));
-    }
-    let body = collect(source, snapshot.config.server.max_response).await?;
-    let edited = client.edit_response(body, &reply, &quirks)?;
-    if let Some(usage) = edited.usage {
-        meter.set_usage(usage);
-    }
-    attempt.content(false);
-    attempt.end(&End { status: 200, usage: edited.usage, ..End::new(AttemptClass::Success) });
-    Ok(Answer::json(edited.body, out))
 }
 
 /// A JSON request: routed by its model, or to the default provider where it has none (`/responses/compact`, batches).

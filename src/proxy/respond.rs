@@ -25,6 +25,8 @@ const ATTEMPTS: HeaderName = HeaderName::from_static("x-llm-attempts");
 const CACHE: HeaderName = HeaderName::from_static("x-llm-cache");
 const DROPPED: HeaderName = HeaderName::from_static("x-llm-dropped");
 const DEGRADED: HeaderName = HeaderName::from_static("x-llm-degraded");
+/// What an answer tells that nobody has counted.
+pub(super) const ESTIMATED: HeaderName = HeaderName::from_static("x-llm-estimated");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");

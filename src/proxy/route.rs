@@ -6,6 +6,8 @@ use http::Method;
 use percent_encoding::percent_decode_str;
 
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
+use crate::dialect::embeddings::EmbeddingsId;
+use crate::dialect::rerank::RerankId;
 use crate::dialect::{Dialect, dialect};
 
 /// What a request asks for. A deployment is the model's alias in an Azure-style path.
@@ -21,6 +23,11 @@ pub(super) enum Route<'a> {
         dialect: DialectId,
         address: Address<'a>,
     },
+    Embeddings {
+        format: EmbeddingsId,
+        address: Address<'a>,
+    },
+    Rerank(RerankId),
     Models,
     Model(Cow<'a, str>),
     /// What Ollama's clients ask before they chat: about a model, which models are in memory, and the server's version.
@@ -34,7 +41,7 @@ pub(super) enum Route<'a> {
     },
 }
 
-/// Where a chat request names its model and says whether it streams.
+/// Where a request names its model and says whether it streams.
 #[derive(Debug, PartialEq)]
 pub(super) enum Address<'a> {
     /// In the body.
@@ -59,15 +66,14 @@ impl<'a> Address<'a> {
     }
 }
 
-/// The first words of the paths of OpenAI's API that are passed on, and `rerank`, which several vendors add to it.
-const PASSED: [&str; 23] = [
+/// The first words of the paths of OpenAI's API that are passed on.
+const PASSED: [&str; 21] = [
     "assistants",
     "audio",
     "batches",
     "chat",
     "containers",
     "conversations",
-    "embeddings",
     "evals",
     "files",
     "fine_tuning",
@@ -75,7 +81,6 @@ const PASSED: [&str; 23] = [
     "images",
     "moderations",
     "organization",
-    "rerank",
     "responses",
     "skills",
     "threads",
@@ -93,6 +98,8 @@ impl Route<'_> {
             Self::Root => "root",
             Self::Chat { dialect: id, .. } => dialect(*id).endpoint(),
             Self::CountTokens { .. } => "count_tokens",
+            Self::Embeddings { .. } => "embeddings",
+            Self::Rerank(_) => "rerank",
             Self::Models | Self::Model(_) | Self::Show | Self::Running => "models",
             Self::Version => "version",
             Self::Pass { path, .. } => first_word(path).unwrap_or("other"),
@@ -130,7 +137,7 @@ pub(super) fn list_dialect<B>(request: &http::Request<B>) -> &'static dyn Dialec
 /// The model and the method of Gemini's `/{version}/models/{model}:{method}`, where it is one of those.
 fn method_of_gemini(path: &str) -> Option<(&str, &str)> {
     let (model, method) = below_version(path)?.strip_prefix("/models/")?.rsplit_once(':')?;
-    let known = matches!(method, "generateContent" | "streamGenerateContent" | "countTokens");
+    let known = matches!(method, "generateContent" | "streamGenerateContent" | "countTokens" | "embedContent" | "batchEmbedContents");
     (known && !model.is_empty()).then_some((model, method))
 }
 
@@ -139,7 +146,18 @@ fn below_version(path: &str) -> Option<&str> {
     ["/v1beta", "/v1alpha", "/v1"].into_iter().find_map(|version| path.strip_prefix(version).filter(|rest| rest.starts_with('/')))
 }
 
-/// The routes outside of OpenAI's paths: Ollama's and Gemini's.
+/// The formats of embeddings whose paths are their own.
+fn embeddings_of(path: &str) -> Option<EmbeddingsId> {
+    Some(match path {
+        "/api/embed" => EmbeddingsId::Ollama,
+        "/api/embeddings" => EmbeddingsId::OllamaPrompt,
+        "/v2/embed" => EmbeddingsId::Cohere,
+        "/api/v1/services/embeddings/text-embedding/text-embedding" => EmbeddingsId::Dashscope,
+        _ => return None,
+    })
+}
+
+/// The routes outside of OpenAI's paths.
 fn find_other(path: &str) -> Option<Route<'_>> {
     match path {
         "/api/chat" => return Some(Route::Chat { dialect: DialectId::Ollama, address: Address::Body }),
@@ -148,13 +166,23 @@ fn find_other(path: &str) -> Option<Route<'_>> {
         "/api/show" => return Some(Route::Show),
         "/api/ps" => return Some(Route::Running),
         "/api/version" => return Some(Route::Version),
+        "/v2/rerank" => return Some(Route::Rerank(RerankId::Cohere)),
+        "/api/v1/services/rerank/text-rerank/text-rerank" => return Some(Route::Rerank(RerankId::Dashscope)),
         _ => {}
     }
     let named = |name| percent_decode_str(name).decode_utf8_lossy();
     if let Some((model, method)) = method_of_gemini(path) {
         let address = Address::Path { model: named(model), stream: method == "streamGenerateContent" };
         let dialect = DialectId::Gemini;
-        return Some(if method == "countTokens" { Route::CountTokens { dialect, address } } else { Route::Chat { dialect, address } });
+        return Some(match method {
+            "countTokens" => Route::CountTokens { dialect, address },
+            "embedContent" => Route::Embeddings { format: EmbeddingsId::Gemini, address },
+            "batchEmbedContents" => Route::Embeddings { format: EmbeddingsId::GeminiBatch, address },
+            _ => Route::Chat { dialect, address },
+        });
+    }
+    if let Some(format) = embeddings_of(path) {
+        return Some(Route::Embeddings { format, address: Address::Body });
     }
     match below_version(path).filter(|_| !path.starts_with("/v1/"))? {
         "/models" => Some(Route::Models),
@@ -190,6 +218,8 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
         "/responses" => Route::Chat { dialect: DialectId::OpenAiResponses, address: Address::of(deployment) },
         "/messages" => Route::Chat { dialect: DialectId::AnthropicMessages, address: Address::Body },
         "/messages/count_tokens" => Route::CountTokens { dialect: DialectId::AnthropicMessages, address: Address::Body },
+        "/embeddings" => Route::Embeddings { format: EmbeddingsId::Openai, address: Address::of(deployment) },
+        "/rerank" => Route::Rerank(RerankId::Jina),
         "/models" => Route::Models,
         _ => match below.strip_prefix("/models/") {
             Some(id) if !id.is_empty() => Route::Model(percent_decode_str(id).decode_utf8_lossy()),
@@ -215,13 +245,15 @@ fn strip(path: &str) -> Option<(&str, Option<Cow<'_, str>>)> {
 /// The methods a path takes, for the `Allow` header.
 pub(super) fn allow(path: &str) -> Option<&'static str> {
     match find_other(path) {
-        Some(Route::Chat { .. } | Route::CountTokens { .. } | Route::Show) => return Some("POST"),
+        Some(Route::Chat { .. } | Route::CountTokens { .. } | Route::Embeddings { .. } | Route::Rerank(_) | Route::Show) => {
+            return Some("POST");
+        }
         Some(_) => return Some("GET, HEAD"),
         None => {}
     }
     let (below, _) = strip(path)?;
     Some(match below {
-        "/chat/completions" | "/completions" | "/responses" | "/messages" | "/messages/count_tokens" => "POST",
+        "/chat/completions" | "/completions" | "/responses" | "/messages" | "/messages/count_tokens" | "/embeddings" | "/rerank" => "POST",
         "/models" => "GET, HEAD",
         _ => "GET, HEAD, POST, DELETE, PUT, PATCH",
     })
@@ -229,7 +261,9 @@ pub(super) fn allow(path: &str) -> Option<&'static str> {
 
 fn check_method(method: &Method, route: &Route<'_>) -> Result<(), ApiError> {
     let allowed = match route {
-        Route::Chat { .. } | Route::CountTokens { .. } | Route::Show => *method == Method::POST,
+        Route::Chat { .. } | Route::CountTokens { .. } | Route::Embeddings { .. } | Route::Rerank(_) | Route::Show => {
+            *method == Method::POST
+        }
         Route::Models | Route::Root | Route::Model(_) | Route::Running | Route::Version => matches!(*method, Method::GET | Method::HEAD),
         Route::Pass { .. } => {
             matches!(*method, Method::GET | Method::HEAD | Method::POST | Method::DELETE | Method::PUT | Method::PATCH)
@@ -312,7 +346,7 @@ mod tests {
         assert!(matches!(route(&post, "/v1alpha/models/fast:countTokens"), Route::CountTokens { dialect: DialectId::Gemini, .. }));
         assert_eq!(route(&Method::GET, "/v1beta/models"), Route::Models);
         assert_eq!(route(&Method::GET, "/v1beta/models/fast"), Route::Model("fast".into()));
-        for path in ["/v1beta/models/fast:embedContent", "/v1beta/models/:generateContent", "/v1beta/chat/completions", "/v1betax"] {
+        for path in ["/v1beta/models/fast:predict", "/v1beta/models/:generateContent", "/v1beta/chat/completions", "/v1betax"] {
             assert_eq!(find(&post, path).unwrap_err().code.as_deref(), Some("unknown_url"), "{path}");
         }
         assert_eq!(route(&post, "/api/chat"), Route::Chat { dialect: DialectId::Ollama, address: Address::Body });
@@ -325,6 +359,34 @@ mod tests {
         assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
         assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
         assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));
+    }
+
+    #[test]
+    fn embeddings_and_rerank_are_found_in_every_format() {
+        let body = || Address::Body;
+        let path = || Address::Path { model: "a/b".into(), stream: false };
+        for (at, format, address) in [
+            ("/v1/embeddings", EmbeddingsId::Openai, body()),
+            ("/openai/deployments/a%2Fb/embeddings", EmbeddingsId::Openai, Address::Deployment("a/b".into())),
+            ("/v1beta/models/a/b:embedContent", EmbeddingsId::Gemini, path()),
+            ("/v1/models/a%2Fb:batchEmbedContents", EmbeddingsId::GeminiBatch, path()),
+            ("/v2/embed", EmbeddingsId::Cohere, body()),
+            ("/api/embed", EmbeddingsId::Ollama, body()),
+            ("/api/embeddings", EmbeddingsId::OllamaPrompt, body()),
+            ("/api/v1/services/embeddings/text-embedding/text-embedding", EmbeddingsId::Dashscope, body()),
+        ] {
+            let route = find(&Method::POST, at).unwrap();
+            assert_eq!((&route, route.name(), allow(at)), (&Route::Embeddings { format, address }, "embeddings", Some("POST")), "{at}");
+            assert_eq!(find(&Method::GET, at).unwrap_err().status, 405);
+        }
+        for (at, format) in [
+            ("/v1/rerank", RerankId::Jina),
+            ("/v2/rerank", RerankId::Cohere),
+            ("/api/v1/services/rerank/text-rerank/text-rerank", RerankId::Dashscope),
+        ] {
+            assert_eq!((find(&Method::POST, at).unwrap(), allow(at)), (Route::Rerank(format), Some("POST")), "{at}");
+            assert_eq!(find(&Method::GET, at).unwrap_err().status, 405);
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::credential::CredentialKind;
+use super::model_page;
 use super::provider::Provider;
 use crate::upstream::{Pool, RequestBody};
 use crate::vendor::Endpoint;
@@ -18,7 +19,9 @@ const FRESH: Duration = Duration::from_secs(600);
 /// How long a failure is remembered before the vendor is asked again.
 const RETRY: Duration = Duration::from_secs(30);
 const ASK_LIMIT: Duration = Duration::from_secs(5);
+/// Of one page.
 const MAX_LIST: usize = 4 << 20;
+const MOST_PAGES: usize = 50;
 
 /// One provider's learnt list.
 #[derive(Default)]
@@ -74,10 +77,26 @@ impl Learnt {
     }
 }
 
+/// All pages of the list.
 async fn ask(provider: &Provider, pool: &Pool) -> Result<Vec<String>, String> {
+    let (mut models, mut query): (Vec<String>, Option<String>) = (Vec::new(), None);
+    for _ in 0..MOST_PAGES {
+        let text = fetch(provider, pool, query.as_deref()).await?;
+        let page = model_page::read(&text).ok_or("not a model list")?;
+        models.extend(page.models);
+        match page.next {
+            Some(next) if query.as_ref() != Some(&next) => query = Some(next),
+            _ => return Ok(models),
+        }
+    }
+    Err("the list has no end".to_owned())
+}
+
+/// One page.
+async fn fetch(provider: &Provider, pool: &Pool, query: Option<&str>) -> Result<Vec<u8>, String> {
     let mut request = Request::builder()
         .method(Method::GET)
-        .uri(provider.path(Endpoint::Models, "", None))
+        .uri(provider.path(Endpoint::Models, "", query))
         .header(http::header::HOST, provider.host.clone())
         .header(http::header::ACCEPT, "application/json");
     if let Some(CredentialKind::Header(name, value)) = provider.credentials.first().map(|credential| &credential.kind) {
@@ -103,51 +122,5 @@ async fn ask(provider: &Provider, pool: &Pool) -> Result<Vec<String>, String> {
         }
         text.extend_from_slice(&chunk);
     }
-    read_list(&text).ok_or_else(|| "not a model list".to_owned())
-}
-
-/// The ids of OpenAI's and Anthropic's list shapes, of Google's, and of a bare array (Together).
-fn read_list(text: &[u8]) -> Option<Vec<String>> {
-    #[derive(serde::Deserialize)]
-    struct Item {
-        id: String,
-    }
-    #[derive(serde::Deserialize)]
-    struct Named {
-        name: String,
-    }
-    #[derive(serde::Deserialize)]
-    #[serde(untagged)]
-    enum List {
-        Object { data: Vec<Item> },
-        Named { models: Vec<Named> },
-        Bare(Vec<Item>),
-    }
-    let items: Vec<Item> = match serde_json::from_slice(text).ok()? {
-        List::Object { data } => data,
-        List::Bare(items) => items,
-        List::Named { models } => {
-            let id = |name: String| name.strip_prefix("models/").map_or_else(|| name.clone(), str::to_owned);
-            return Some(models.into_iter().map(|model| id(model.name)).collect());
-        }
-    };
-    Some(items.into_iter().map(|item| item.id).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reads_the_shapes_vendors_use() {
-        for text in [
-            r#"{"object":"list","data":[{"id":"a","object":"model"},{"id":"b"}]}"#,
-            r#"{"data":[{"type":"model","id":"a"},{"type":"model","id":"b"}],"has_more":false}"#,
-            r#"[{"id":"a"},{"id":"b"}]"#,
-            r#"{"models":[{"name":"models/a","version":"1"},{"name":"b"}]}"#,
-        ] {
-            assert_eq!(read_list(text.as_bytes()).unwrap(), ["a", "b"]);
-        }
-        assert!(read_list(b"<html>").is_none());
-    }
+    Ok(text)
 }

@@ -6,6 +6,7 @@ mod credential;
 mod gauges;
 mod learnt;
 mod live;
+mod model_page;
 mod provider;
 mod reload;
 mod route;

@@ -143,6 +143,11 @@ impl Route {
         plan
     }
 
+    /// The targets in the file's order (the cheapest first where that is the strategy), then the fallbacks.
+    pub(super) fn targets(&self) -> Vec<&Arc<Target>> {
+        self.targets.iter().map(|one| &one.target).chain(self.fallback.iter().map(|candidate| &candidate.target)).collect()
+    }
+
     /// The target that is asked first.
     fn first(&self, now: Instant) -> usize {
         let count = self.targets.len();

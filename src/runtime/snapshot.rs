@@ -59,6 +59,14 @@ impl Resolved {
         }
     }
 
+    /// The targets that may ever be asked, in the file's order.
+    pub fn targets(&self) -> Vec<&Arc<Target>> {
+        match self {
+            Self::Alias(route) => route.targets(),
+            Self::Target(target) => vec![target],
+        }
+    }
+
     pub fn route(&self) -> Option<&Arc<Route>> {
         match self {
             Self::Alias(route) => Some(route),

@@ -15,7 +15,7 @@ use crate::dialect::{Reply, dialect};
 
 /// Answers a chat request in the dialect it came in, streamed if it asks for that.
 pub(super) fn answer(call: &Call, id: DialectId, directives: &mut Directives) -> Result<Answer, ApiError> {
-    let request = read(call, id, &[])?;
+    let request = read(call, id)?;
     let said = answer::said(&request, directives)?;
     let script = answer::plan(&request, &said, directives)?;
     let reply = Reply {
@@ -40,24 +40,19 @@ pub(super) fn answer(call: &Call, id: DialectId, directives: &mut Directives) ->
 /// Answers a count of a request's tokens.
 pub(super) fn count_tokens(call: &Call, id: DialectId, directives: &mut Directives) -> Result<Answer, ApiError> {
     let counter = dialect(id).count_tokens().ok_or_else(|| ApiError::internal("the dialect counts no tokens"))?;
-    // The same body as for an answer, but for the length that Anthropic's must name.
-    let defaults: &[_] = if id == DialectId::AnthropicMessages { &[("max_tokens", json!(1))] } else { &[] };
-    let request = read(call, id, defaults)?;
+    let request = counter.read_count_request(&call.body)?;
     answer::said(&request, directives)?;
     let bytes = counter.write_count(answer::prompt_tokens(&request)).into();
     Ok(Answer::Whole { content_type: "application/json", bytes })
 }
 
-/// Reads the request; `defaults` and the path's model fill in what the body leaves out.
-fn read(call: &Call, id: DialectId, defaults: &[(&str, Value)]) -> Result<Request, ApiError> {
-    let model = call.named.model.as_ref().map(|model| ("model", json!(model)));
+/// Reads the request; the path's model stands for the one that the body leaves out.
+fn read(call: &Call, id: DialectId) -> Result<Request, ApiError> {
     let mut body = std::borrow::Cow::Borrowed(&call.body[..]);
-    if model.is_some() || !defaults.is_empty() {
+    if let Some(model) = &call.named.model {
         let parsed: Value = serde_json::from_slice(&call.body).map_err(|error| ApiError::invalid_json(error.to_string()))?;
         if let Value::Object(mut fields) = parsed {
-            for (key, value) in defaults.iter().cloned().chain(model) {
-                fields.entry(key).or_insert(value);
-            }
+            fields.entry("model").or_insert(json!(model));
             body = Value::Object(fields).to_string().into_bytes().into();
         }
     }

@@ -17,6 +17,7 @@ mod manners;
 mod models;
 mod moderations;
 mod multipart;
+mod rerank;
 mod router;
 mod sample;
 mod script;

@@ -12,12 +12,15 @@ use percent_encoding::percent_decode_str;
 use super::body::{self, Body, Frames};
 use super::directives::Directives;
 use super::fault::Fault;
+use super::fields::object;
 use super::serve::Simulator;
 use super::socket::Reset;
-use super::{audio, chat, embeddings, files, manners, models, moderations};
+use super::{audio, chat, embeddings, files, manners, models, moderations, rerank};
 use crate::base::id;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault as AtFault};
 use crate::dialect::dialect;
+use crate::dialect::embeddings::EmbeddingsId;
+use crate::dialect::rerank::RerankId;
 
 /// The largest body that is read whole. Uploads are not.
 const MAX_BODY: usize = 64 << 20;
@@ -27,7 +30,8 @@ const MAX_BODY: usize = 64 << 20;
 enum Route {
     Chat(DialectId),
     CountTokens(DialectId),
-    Embeddings,
+    Embeddings(EmbeddingsId),
+    Rerank(RerankId),
     Moderations,
     Models,
     Model(String),
@@ -64,13 +68,23 @@ pub(super) struct Call {
     pub(super) body: Bytes,
 }
 
+impl Call {
+    /// The model, by the path or the body.
+    pub(super) fn model(&self) -> Result<String, ApiError> {
+        match &self.named.model {
+            Some(model) => Ok(model.clone()),
+            None => Ok(object(&self.body)?.get("model").and_then(|model| model.as_str()).unwrap_or_default().to_owned()),
+        }
+    }
+}
+
 /// Answers one request, whatever it is.
 pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming>, reset: Reset) -> Response<Body> {
     let found = find(request.uri().path());
     let id = match &found {
         Some((Route::Chat(id) | Route::CountTokens(id), _)) => *id,
         _ if request.uri().path().contains("/v1beta/") => DialectId::Gemini,
-        _ if request.uri().path().ends_with("/api/tags") => DialectId::Ollama,
+        _ if request.uri().path().contains("/api/") => DialectId::Ollama,
         _ if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
         _ => DialectId::OpenAiChat,
     };
@@ -131,7 +145,8 @@ async fn answer(exchange: &Exchange<'_>, request: Request<Incoming>, found: Opti
     let answer = match route {
         Route::Chat(id) => chat::answer(&call, id, &mut directives),
         Route::CountTokens(id) => chat::count_tokens(&call, id, &mut directives),
-        Route::Embeddings => embeddings::answer(&call, &mut directives),
+        Route::Embeddings(format) => embeddings::answer(&call, format, &mut directives),
+        Route::Rerank(format) => rerank::answer(&call, format, &mut directives),
         Route::Moderations => moderations::answer(&call, &mut directives),
         Route::Models => Ok(models::list(&simulator.options.models, id)),
         Route::Model(name) => Ok(models::one(&name, id)),
@@ -235,6 +250,9 @@ fn find(path: &str) -> Option<(Route, Named)> {
         return match method {
             "generateContent" => Some((Route::Chat(DialectId::Gemini), Named { model, stream: Some(false) })),
             "streamGenerateContent" => Some((Route::Chat(DialectId::Gemini), Named { model, stream: Some(true) })),
+            "embedContent" => Some((Route::Embeddings(EmbeddingsId::Gemini), Named { model, stream: None })),
+            "batchEmbedContents" => Some((Route::Embeddings(EmbeddingsId::GeminiBatch), Named { model, stream: None })),
+            "predict" => Some((Route::Embeddings(EmbeddingsId::VertexPredict), Named { model, stream: None })),
             "countTokens" => Some((Route::CountTokens(DialectId::Gemini), Named { model, stream: None })),
             _ => None,
         };
@@ -258,7 +276,14 @@ fn find(path: &str) -> Option<(Route, Named)> {
         "messages" => Route::Chat(DialectId::AnthropicMessages),
         "messages/count_tokens" => Route::CountTokens(DialectId::AnthropicMessages),
         "completions" => Route::Chat(DialectId::OpenAiCompletions),
-        "embeddings" => Route::Embeddings,
+        "embeddings" => Route::Embeddings(EmbeddingsId::Openai),
+        "api/embed" => Route::Embeddings(EmbeddingsId::Ollama),
+        "api/embeddings" => Route::Embeddings(EmbeddingsId::OllamaPrompt),
+        "v2/embed" => Route::Embeddings(EmbeddingsId::Cohere),
+        "services/embeddings/text-embedding/text-embedding" => Route::Embeddings(EmbeddingsId::Dashscope),
+        "rerank" => Route::Rerank(RerankId::Jina),
+        "v2/rerank" => Route::Rerank(RerankId::Cohere),
+        "services/rerank/text-rerank/text-rerank" => Route::Rerank(RerankId::Dashscope),
         "moderations" => Route::Moderations,
         "models" => Route::Models,
         "files" => Route::Files,

@@ -9,6 +9,8 @@ use super::Layout;
 use crate::chat::DialectId;
 use crate::config::VendorFacts;
 use crate::dialect::Quirks;
+use crate::dialect::embeddings::EmbeddingsId;
+use crate::dialect::rerank::RerankId;
 
 static ROWS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
@@ -37,6 +39,12 @@ pub struct Vendor {
     /// `false` where a server may be open.
     #[serde(default = "yes")]
     pub needs_key: bool,
+    /// The formats of its embeddings; see [`Self::embeddings`].
+    #[serde(default)]
+    embeddings: Option<Vec<EmbeddingsId>>,
+    /// The formats it puts documents in order by; see [`Self::rerank`].
+    #[serde(default)]
+    rerank: Option<Vec<RerankId>>,
     /// Environment variables that usually hold the key, the likeliest first.
     pub env: Vec<String>,
     /// Keys that a provider of this vendor has to give.
@@ -73,6 +81,24 @@ impl Vendor {
     pub fn is_openai(&self) -> bool {
         use DialectId::{Ollama, OllamaGenerate, OpenAiChat, OpenAiCompletions, OpenAiResponses};
         matches!(self.dialect, OpenAiChat | OpenAiResponses | OpenAiCompletions | Ollama | OllamaGenerate)
+    }
+
+    /// The formats it takes requests for embeddings in, the one to translate to first.
+    pub fn embeddings(&self) -> &[EmbeddingsId] {
+        match &self.embeddings {
+            Some(formats) => formats,
+            None if self.is_openai() => &[EmbeddingsId::Openai],
+            None => &[],
+        }
+    }
+
+    /// The formats it takes requests for reranking in, the one to translate to first.
+    pub fn rerank(&self) -> &[RerankId] {
+        match &self.rerank {
+            Some(formats) => formats,
+            None if self.is_openai() => &[RerankId::Jina],
+            None => &[],
+        }
     }
 
     /// The header that pins the API's version.

@@ -49,8 +49,9 @@ pub fn path(
     query: Option<&str>,
 ) -> String {
     let suffix = match endpoint {
-        // Unasked, only fifty are told.
+        // Unasked, only a few are told at once.
         Endpoint::Models if layout == Layout::Gemini => "/models?pageSize=1000",
+        Endpoint::Models if layout == Layout::Anthropic => "/models?limit=1000",
         Endpoint::Models if layout == Layout::Ollama => "/api/tags",
         Endpoint::Models => "/models",
         Endpoint::Chat(path) | Endpoint::Other(path) => path,
@@ -123,6 +124,8 @@ mod tests {
             (Layout::Ollama, "/x", Endpoint::Models, None, None, "/x/api/tags"),
             (Layout::Ollama, "", Endpoint::Other("/embeddings"), None, None, "/v1/embeddings"),
             (Layout::Gemini, "", Endpoint::Models, None, None, "/v1beta/models?pageSize=1000"),
+            (Layout::Gemini, "", Endpoint::Models, None, Some("pageToken=x"), "/v1beta/models?pageSize=1000&pageToken=x"),
+            (Layout::Anthropic, "", Endpoint::Models, None, None, "/v1/models?limit=1000"),
             (Layout::Gemini, "/v1", Endpoint::Chat("/models/m:x?alt=sse"), None, Some("a=b"), "/v1/models/m:x?alt=sse&a=b"),
             (Layout::Anthropic, "", Endpoint::Chat("/messages"), None, Some("beta=true"), "/v1/messages?beta=true"),
             (Layout::Anthropic, "/v1", Endpoint::Other("/messages/count_tokens"), None, None, "/v1/messages/count_tokens"),

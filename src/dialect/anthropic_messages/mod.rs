@@ -4,6 +4,7 @@
 mod answer;
 mod block;
 mod client_event;
+mod count;
 mod decode;
 mod edit;
 mod encode;
@@ -140,25 +141,7 @@ impl Dialect for AnthropicMessages {
         true
     }
 
-    fn count_tokens(&self) -> Option<&dyn CountTokens> {
-        Some(self)
-    }
-}
-
-impl CountTokens for AnthropicMessages {
-    fn count_view(&self, body: &[u8]) -> Result<View, ApiError> {
-        view::count_tokens_view(body)
-    }
-
-    fn count_path(&self, _model: &str) -> Cow<'static, str> {
-        "/messages/count_tokens".into()
-    }
-
-    fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
-        edit::edit_request(body, to)
-    }
-
-    fn write_count(&self, tokens: u64) -> Vec<u8> {
-        format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+    fn count_tokens(&self) -> Option<&'static dyn CountTokens> {
+        Some(&AnthropicMessages)
     }
 }

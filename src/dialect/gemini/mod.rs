@@ -5,6 +5,7 @@
 mod answer;
 mod citation;
 mod contents;
+mod count;
 mod decode;
 mod edit;
 mod encode;
@@ -127,31 +128,17 @@ impl Dialect for Gemini {
         Box::new(tap::Watch::default())
     }
 
-    fn count_tokens(&self) -> Option<&dyn CountTokens> {
-        Some(self)
+    fn count_tokens(&self) -> Option<&'static dyn CountTokens> {
+        Some(&Gemini)
     }
 }
 
-impl CountTokens for Gemini {
-    fn count_view(&self, body: &[u8]) -> Result<View, ApiError> {
-        view::count_view(body)
-    }
-
-    fn count_path(&self, model: &str) -> Cow<'static, str> {
-        path(model, "countTokens")
-    }
-
-    fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
-        edit::edit_count(body, to)
-    }
-
-    fn write_count(&self, tokens: u64) -> Vec<u8> {
-        format!("{{\"totalTokens\":{tokens}}}").into_bytes()
-    }
+/// A method of a model.
+pub(super) fn path(model: &str, verb: &str) -> Cow<'static, str> {
+    format!("/{}:{verb}", utf8_percent_encode(&model_path(model), MODEL)).into()
 }
 
-/// A method of a model. Names without a collection are the vendor's own models.
-fn path(model: &str, verb: &str) -> Cow<'static, str> {
-    let collection = if model.starts_with("models/") || model.starts_with("tunedModels/") { "" } else { "models/" };
-    format!("/{collection}{}:{verb}", utf8_percent_encode(model, MODEL)).into()
+/// A model with its collection. Names without one are the vendor's own models.
+pub(super) fn model_path(model: &str) -> Cow<'_, str> {
+    if model.starts_with("models/") || model.starts_with("tunedModels/") { model.into() } else { format!("models/{model}").into() }
 }
