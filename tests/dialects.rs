@@ -23,7 +23,15 @@ async fn start() -> Sidecar {
 }
 
 /// The vendors' types, and the path of the base URL that their own SDKs take.
-const VENDORS: [(&str, &str); 5] = [("openai", "/v1"), ("openai_responses", "/v1"), ("anthropic", ""), ("gemini", ""), ("ollama", "")];
+const VENDORS: [(&str, &str); 7] = [
+    ("openai", "/v1"),
+    ("openai_responses", "/v1"),
+    ("anthropic", ""),
+    ("gemini", ""),
+    ("ollama", ""),
+    ("qwen", "/compatible-mode/v1"),
+    ("qwen_native", "/api/v1"),
+];
 
 /// The same for vendors that continue a text and do not chat.
 const TEXT_VENDORS: [(&str, &str); 2] = [("openai_completions", "/v1"), ("ollama_generate", "")];
@@ -150,7 +158,24 @@ const GENERATE: Dialect = Dialect {
     is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["done"] == true),
 };
 
-const CLIENTS: [Dialect; 7] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS, GENERATE];
+const DASHSCOPE: Dialect = Dialect {
+    name: "dashscope",
+    path: |_, _| "/api/v1/services/aigc/text-generation/generation".to_owned(),
+    body: |model, stream, said, tool| {
+        json!({"model": model, "stream": stream,
+            "input": {"messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": said}]},
+            "parameters": {"result_format": "message", "incremental_output": true,
+                "tools": [{"type": "function", "function": {"name": tool, "parameters": schema()}}]}})
+    },
+    text: |value| strings([&value["output"]["choices"][0]["message"]["content"]]).concat(),
+    calls: Some(|value| {
+        let calls = list(&value["output"]["choices"][0]["message"]["tool_calls"]);
+        strings(calls.iter().map(|call| &call["function"]["name"]))
+    }),
+    is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["output"]["choices"][0]["finish_reason"] == "stop"),
+};
+
+const CLIENTS: [Dialect; 8] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS, GENERATE, DASHSCOPE];
 
 impl Dialect {
     async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
@@ -200,7 +225,8 @@ async fn every_client_is_told_of_errors_in_its_own_words() {
         for (vendor, _) in VENDORS {
             let answer = client.ask(&sidecar, &format!("{vendor}/m"), false, "[sim status=400]").await;
             assert_eq!(answer.status(), 400, "{} before {vendor}: {}", client.name, answer.text());
-            let error = answer.json()["error"].clone();
+            let body = answer.json();
+            let error = body.get("error").unwrap_or(&body).clone();
             let message = if error.is_string() { &error } else { &error["message"] };
             assert_eq!(message, "simulated error", "{} before {vendor}: {}", client.name, answer.text());
             // A stream that ends without its end is told, and ends uncleanly.
@@ -295,6 +321,48 @@ async fn responses_are_relayed_where_the_vendor_has_them() {
     // The simulator keeps no answers either, but it is the one that says so.
     let relayed = sidecar.post("/v1/responses", &ask("openai/m")).await;
     assert_eq!((relayed.status(), relayed.head.header("x-llm-provider")), (400, Some("openai")));
+}
+
+/// Qwen thinks in streams only: a whole answer is put together of one.
+#[tokio::test]
+async fn a_whole_answer_is_put_together_where_the_vendor_streams_only() {
+    let sidecar = start().await;
+    for vendor in ["qwen", "qwen_native"] {
+        let body = json!({"model": format!("{vendor}/m"), "messages": [{"role": "user", "content": "hi"}], "reasoning_effort": "low"});
+        let answer = sidecar.post("/v1/chat/completions", &body).await.json();
+        let message = &answer["choices"][0]["message"];
+        assert_eq!((&message["content"], &answer["object"]), (&json!("You said: hi"), &json!("chat.completion")), "{vendor}: {answer}");
+        // As a vendor of OpenAI's format the simulator does not know `enable_thinking`.
+        if vendor == "qwen_native" {
+            assert!(message["reasoning_content"].as_str().is_some_and(|text| text.starts_with("The user said")), "{answer}");
+            assert!(answer["usage"]["completion_tokens_details"]["reasoning_tokens"].as_u64() > Some(0), "{answer}");
+        }
+    }
+}
+
+/// DashScope's clients say in the path what a request is about, and in a header whether they want a stream.
+#[tokio::test]
+async fn dashscope_is_asked_at_two_paths_and_streams_by_a_header() {
+    let sidecar = start().await;
+    for vendor in ["qwen", "qwen_native", "anthropic"] {
+        let body = json!({"model": format!("{vendor}/m"), "input": {"messages": [{"role": "user", "content": [{"text": "one two"}]}]}});
+        let mut client = Client::connect(sidecar.data).await;
+        let path = "/api/v1/services/aigc/multimodal-generation/generation";
+        client.post_with(path, &[("x-dashscope-sse", "enable")], &body).await;
+        let answer = client.answer().await;
+        let last: Value = serde_json::from_str(told(&answer, true).last().unwrap()).unwrap();
+        let choice = &last["output"]["choices"][0];
+        assert_eq!(
+            choice["message"]["content"],
+            json!([{"text": "You said: one two"}]),
+            "{vendor}: all of it, in parts: {}",
+            answer.text()
+        );
+        assert_eq!((&choice["finish_reason"], answer.end), (&json!("stop"), End::Clean), "{vendor}");
+    }
+    let error = sidecar.post("/api/v1/services/aigc/text-generation/generation", &json!({"model": "qwen/m"})).await;
+    let told = error.json();
+    assert_eq!((error.status(), &told["code"], told["request_id"].is_string()), (400, &json!("InvalidParameter"), true), "{told}");
 }
 
 #[tokio::test]

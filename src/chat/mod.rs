@@ -35,10 +35,12 @@ pub enum DialectId {
     OllamaGenerate,
     /// OpenAI's Completions of old.
     OpenAiCompletions,
+    /// Alibaba's DashScope.
+    DashScope,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::OpenAiChat,
         Self::AnthropicMessages,
         Self::Gemini,
@@ -46,6 +48,7 @@ impl DialectId {
         Self::Ollama,
         Self::OllamaGenerate,
         Self::OpenAiCompletions,
+        Self::DashScope,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -57,6 +60,7 @@ impl DialectId {
             Self::Ollama => "ollama",
             Self::OllamaGenerate => "ollama_generate",
             Self::OpenAiCompletions => "openai_completions",
+            Self::DashScope => "dashscope",
         }
     }
 

@@ -48,6 +48,7 @@ fn provider(vendor: &VendorFacts, base_url: &str, key: String) -> Provider {
         name: vendor.id.clone(),
         vendor: vendor.id.clone(),
         base_url: base_url.trim_end_matches('/').to_owned(),
+        region: None,
         auth: ProviderAuth::Keys(vec![Secret::new(key)]),
         organization: None,
         project: None,

@@ -152,8 +152,12 @@ pub struct Provider {
     /// The vendor: openai, anthropic, azure, qwen, groq, openai_compatible and others.
     #[serde(rename = "type")]
     pub vendor: Option<String>,
+    /// Which of a vendor's APIs is spoken, where it has several. qwen: compatible (OpenAI's, default) or native (DashScope's own).
+    pub api: Option<String>,
     /// Where its API is. Default: the vendor's own address, if it has one.
     pub base_url: Option<String>,
+    /// The region, in the vendor's words, where it has several. qwen: cn (default), intl, us or hk.
+    pub region: Option<String>,
     /// The vendor's API key: `${ENV}` or `${file:/path}`. Default: the vendor's usual environment variable.
     pub api_key: Option<String>,
     /// Several keys of one account instead of `api_key`: requests are spread over them, and one the vendor refuses is left alone for a while.

@@ -89,6 +89,8 @@ pub struct Provider {
     pub vendor: String,
     /// From the file, or the vendor's own. Without a trailing slash.
     pub base_url: String,
+    /// As the file names it; where the vendor has an address for each, it is part of `base_url` already.
+    pub region: Option<String>,
     pub auth: ProviderAuth,
     pub organization: Option<String>,
     pub project: Option<String>,

@@ -8,6 +8,9 @@ use super::shape;
 use crate::base::raw::RawObject;
 use crate::chat::ApiError;
 
+/// The longest model name, in bytes.
+const MODEL_MAX: usize = 512;
+
 /// The fields that are yet to be read; `at` is where they are, for errors.
 pub(super) struct Fields<'a> {
     object: RawObject<'a>,
@@ -39,6 +42,24 @@ impl<'a> Fields<'a> {
             Some(raw) => serde_json::from_str(raw.get()).map(Some).map_err(|_| self.wrong_type(names)),
             None => Ok(None),
         }
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.object.contains(name)
+    }
+
+    /// What was not taken, as it is.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.object.iter()
+    }
+
+    /// Takes the model's name.
+    pub(super) fn model(&mut self) -> Result<String, ApiError> {
+        let model: String = self.take(&["model"])?.ok_or_else(|| missing("model"))?;
+        if model.is_empty() || model.len() > MODEL_MAX || model.chars().any(char::is_control) {
+            return Err(ApiError::invalid("invalid_value", "model", "`model` is empty, too long or holds control characters"));
+        }
+        Ok(model)
     }
 
     pub(super) fn wrong_type(&self, names: &[&str]) -> ApiError {

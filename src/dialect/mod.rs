@@ -4,6 +4,7 @@
 
 pub mod anthropic_messages;
 pub mod call_id;
+pub mod dashscope;
 pub mod embeddings;
 mod estimate;
 mod fields;
@@ -24,6 +25,7 @@ mod testing;
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
 use serde_json::{Value, json};
 
 use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
@@ -41,6 +43,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::Ollama => &ollama::Ollama,
         DialectId::OllamaGenerate => &ollama::OllamaGenerate,
         DialectId::OpenAiCompletions => &openai_completions::OpenAiCompletions,
+        DialectId::DashScope => &dashscope::DashScope,
     }
 }
 
@@ -54,6 +57,11 @@ pub trait Dialect: Send + Sync {
     }
 
     // --- as a server ---------------------------------------------------------------------------------------------------
+
+    /// Writes into a client's body what its path and headers say of the request, where the dialect says a part of it there.
+    fn with_head(&self, _path: &str, _headers: &HeaderMap, body: Bytes) -> Bytes {
+        body
+    }
 
     /// Checks a request's outer shape and finds what routing and policy need, without building the request.
     fn view(&self, body: &[u8]) -> Result<View, ApiError>;
@@ -117,6 +125,12 @@ pub trait Dialect: Send + Sync {
     /// Vendors sign the thinking before a call and want it back, unaltered, with the call's result.
     fn signs_thinking(&self) -> bool {
         false
+    }
+
+    /// Where a request goes and with which headers, where that depends on what it asks. `body` is the client's (see
+    /// [`Dialect::with_head`]) if both ends speak this dialect, else the written one.
+    fn envelope(&self, to: &To<'_>, stream: bool, _body: &[u8]) -> Envelope {
+        Envelope { path: self.chat_path(to.model, stream), headers: &[] }
     }
 
     /// Writes a request to a vendor. What the dialect or the vendor cannot say is in `dropped`.
@@ -218,6 +232,15 @@ pub struct To<'a> {
     pub quirks: &'a Quirks,
     /// Ask for the usage even if the client did not (it is stripped again from the answer).
     pub want_usage: bool,
+}
+
+/// What surrounds the body of a request to a vendor.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The path of the chat endpoint, as [`Dialect::chat_path`] tells it.
+    pub path: Cow<'static, str>,
+    /// Beside those of every request.
+    pub headers: &'static [(&'static str, &'static str)],
 }
 
 /// A request as the vendor gets it.

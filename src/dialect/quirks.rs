@@ -39,6 +39,8 @@ pub struct RequestQuirks {
     pub reject: Vec<String>,
     /// Words of string fields that the vendor spells otherwise: field -> OpenAI's word -> the vendor's. `null` leaves the field out.
     pub values: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Fields that others stand for, whatever they say: field -> the fields sent instead.
+    pub instead: BTreeMap<String, Map<String, Value>>,
     /// What stands for `reasoning_effort`: effort word -> the fields sent instead. A word that is not listed leaves it out.
     pub effort: BTreeMap<String, Map<String, Value>>,
     /// How a `tool_choice` that names one tool is emulated where the vendor does not take it.
@@ -63,28 +65,39 @@ pub struct RequestQuirks {
     pub accept: Option<Vec<String>>,
     /// Embeddings come as numbers only: base64 is not asked for, but made of them.
     pub no_base64_vectors: bool,
-    /// Fields beyond OpenAI's that the vendor knows, so that a translated request may use them (`top_k`).
+    /// Fields beyond OpenAI's that the vendor knows, so that a translated request may use them (`top_k`, `thinking_budget`).
     pub knows: Vec<String>,
     /// The field that marks a content part as worth caching.
     pub cache_hint: Option<CacheField>,
     /// The form in which an assistant turn's reasoning goes back to the vendor in later requests.
     pub reasoning_history: Option<ReasoningHistory>,
+    /// JSON mode asks for the word JSON in the prompt; where it is missing an instruction is added.
+    pub json_word: bool,
+    /// Fields that are refused while `enable_thinking` is on: a `tool_choice` that forces a tool, a `response_format`.
+    pub not_thinking: Vec<String>,
+    /// When the vendor answers in streams only; a whole answer is put together of one.
+    pub streams: Option<Streams>,
+    /// DashScope: the model is asked at the endpoint for more than text.
+    pub multimodal: bool,
 }
 
 impl RequestQuirks {
     /// Whether these quirks could change a request that has the fields that `has` knows.
     pub fn concern(&self, has: impl Fn(&str) -> bool) -> bool {
         let Self { reject, values, effort, named_tool, fill_parameters, json_schema, messages, .. } = self;
-        let Self { rename, caps, drop, no_stream_options, accept, .. } = self;
+        let Self { rename, caps, drop, no_stream_options, accept, instead, json_word, not_thinking, streams, .. } = self;
         let conditional = [
             (!effort.is_empty(), "reasoning_effort"),
             (named_tool.is_some(), "tool_choice"),
             (*fill_parameters, "tools"),
             (json_schema.is_some(), "response_format"),
             (*no_stream_options, "stream_options"),
+            (*json_word, "response_format"),
+            (!not_thinking.is_empty() || *streams == Some(Streams::Thinking), "enable_thinking"),
         ];
-        let named = reject.iter().chain(drop).chain(values.keys()).chain(rename.keys()).chain(caps.keys());
+        let named = reject.iter().chain(drop).chain(values.keys()).chain(rename.keys()).chain(caps.keys()).chain(instead.keys());
         accept.is_some()
+            || *streams == Some(Streams::Always)
             || !messages.is_empty()
             || conditional.iter().any(|(on, field)| *on && has(field))
             || named.map(String::as_str).any(has)
@@ -163,6 +176,14 @@ pub enum CacheField {
     CacheControl,
     /// OpenAI's `prompt_cache_breakpoint`.
     PromptCacheBreakpoint,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Streams {
+    Always,
+    /// While `enable_thinking` is on.
+    Thinking,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -134,10 +134,14 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     })
 }
 
+fn to(target: &Target) -> To<'_> {
+    To { model: target.provider.body_model(&target.model), quirks: &target.provider.quirks, want_usage: true }
+}
+
 /// Writes the request for the target: edited where both ends speak the same dialect, translated where they do not.
 fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same: bool) -> Result<Written, ApiError> {
     let provider = &*target.provider;
-    let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: true };
+    let to = to(target);
     let written = if same {
         dialect(call.dialect).edit_request(&call.body, &to)?
     } else {
@@ -174,10 +178,14 @@ fn prepare(call: &Call, target: &Target, credential: usize, body: Bytes) -> Resu
     let provider = &*target.provider;
     let spoken = provider.speaks(call.dialect);
     let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
-    let endpoint = spoken.chat_path(&target.model, call.view.stream);
-    let path = provider.path(Endpoint::Chat(&endpoint), &target.model, query);
+    let asked = if spoken.id() == call.dialect { &call.body } else { &body };
+    let envelope = spoken.envelope(&to(target), call.view.stream, asked);
+    let path = provider.path(Endpoint::Chat(&envelope.path), &target.model, query);
     let mut request = outgoing::request(provider, credential, Method::POST, &path, &call.headers, call.dialect, body.into())?;
     outgoing::set_json(&mut request);
+    for (name, value) in envelope.headers {
+        request.headers_mut().insert(*name, http::HeaderValue::from_static(value));
+    }
     outgoing::set_idempotency_key(&mut request, &call.idempotency_key);
     Ok(request)
 }

@@ -88,7 +88,8 @@ pub(super) async fn read_call(
     check_json(request.headers())?;
     let Read { dialect: dialect_id, asked, look, address } = read;
     let (head, body) = request.into_parts();
-    let mut body = read_body(body, &head.headers, snapshot).await?;
+    let body = read_body(body, &head.headers, snapshot).await?;
+    let mut body = dialect(dialect_id).with_head(head.uri.path(), &head.headers, body);
     let mut view = match address {
         Address::Body => look(&body)?,
         // An Azure-style body need not name its model.

@@ -114,11 +114,12 @@ fn first_word(path: &str) -> Option<&'static str> {
 
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
-    const PREFIXES: [(&str, DialectId); 5] = [
+    const PREFIXES: [(&str, DialectId); 6] = [
         ("/v1/messages", DialectId::AnthropicMessages),
         ("/v1/responses", DialectId::OpenAiResponses),
         ("/v1beta/", DialectId::Gemini),
         ("/v1alpha/", DialectId::Gemini),
+        ("/api/v1/", DialectId::DashScope),
         ("/api/", DialectId::Ollama),
     ];
     match PREFIXES.into_iter().find(|(prefix, _)| path.starts_with(prefix)) {
@@ -168,6 +169,9 @@ fn find_other(path: &str) -> Option<Route<'_>> {
         "/api/version" => return Some(Route::Version),
         "/v2/rerank" => return Some(Route::Rerank(RerankId::Cohere)),
         "/api/v1/services/rerank/text-rerank/text-rerank" => return Some(Route::Rerank(RerankId::Dashscope)),
+        "/api/v1/services/aigc/text-generation/generation" | "/api/v1/services/aigc/multimodal-generation/generation" => {
+            return Some(Route::Chat { dialect: DialectId::DashScope, address: Address::Body });
+        }
         _ => {}
     }
     let named = |name| percent_decode_str(name).decode_utf8_lossy();
@@ -356,6 +360,9 @@ mod tests {
             (find(&Method::GET, "/api/show").unwrap_err().status, allow("/api/show"), allow("/api/ps")),
             (405, Some("POST"), Some("GET, HEAD"))
         );
+        let generation = "/api/v1/services/aigc/multimodal-generation/generation";
+        assert_eq!(route(&post, generation), Route::Chat { dialect: DialectId::DashScope, address: Address::Body });
+        assert_eq!((dialect_of("/api/v1/x"), allow(generation)), (DialectId::DashScope, Some("POST")));
         assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
         assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
         assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));

@@ -47,6 +47,13 @@ const GEMINI: Manners = Manners {
 
 const OLLAMA: Manners = Manners { answer_id: "", models: &["qwen3:8b", "llama3.2:3b"], garbage: b"{\"this is\": not JSON\n", ..OPENAI };
 
+const DASHSCOPE: Manners = Manners {
+    answer_id: "",
+    models: &["qwen-plus", "qwen-vl-max"],
+    garbage: b"id:1\nevent:result\n:HTTP_STATUS/200\ndata:{\"this is\": not JSON\n\n",
+    ..OPENAI
+};
+
 /// The ways of a dialect's vendor.
 pub(super) fn of(dialect: DialectId) -> &'static Manners {
     match dialect {
@@ -56,5 +63,6 @@ pub(super) fn of(dialect: DialectId) -> &'static Manners {
         DialectId::Gemini => &GEMINI,
         DialectId::Ollama | DialectId::OllamaGenerate => &OLLAMA,
         DialectId::OpenAiCompletions => &COMPLETIONS,
+        DialectId::DashScope => &DASHSCOPE,
     }
 }

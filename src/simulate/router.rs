@@ -140,6 +140,7 @@ async fn answer(exchange: &Exchange<'_>, request: Request<Incoming>, found: Opti
     }
     let body = Limited::new(incoming, MAX_BODY).collect().await;
     let body = body.map_err(|_| error(413, Some("request_too_large"), "the body is too large or was cut"))?.to_bytes();
+    let body = dialect(id).with_head(head.uri.path(), &head.headers, body);
     let key = super::text::hash(&[head.uri.path().as_bytes(), b"\0", &body].concat());
     let call = Call { named, body };
     let answer = match route {
@@ -272,6 +273,7 @@ fn find(path: &str) -> Option<(Route, Named)> {
         "api/chat" => Route::Chat(DialectId::Ollama),
         "api/generate" => Route::Chat(DialectId::OllamaGenerate),
         "api/tags" => Route::Models,
+        "services/aigc/text-generation/generation" | "services/aigc/multimodal-generation/generation" => Route::Chat(DialectId::DashScope),
         "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),
         "messages/count_tokens" => Route::CountTokens(DialectId::AnthropicMessages),

@@ -1,5 +1,6 @@
 //! The vendors the sidecar knows: the rows of `catalogue.yaml`, which is part of the program.
 
+use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use serde::de::{Deserializer, Error};
@@ -34,6 +35,12 @@ pub struct Vendor {
     /// What the vendor's own SDK takes as base URL; `None` where every user has one of their own.
     #[serde(default)]
     pub base_url: Option<String>,
+    /// The base URL of each region, where a provider may name one.
+    #[serde(default)]
+    pub regions: BTreeMap<String, String>,
+    /// The rows that a provider's `api` chooses from.
+    #[serde(default)]
+    pub apis: BTreeMap<String, String>,
     pub layout: Layout,
     pub auth: Auth,
     /// `false` where a server may be open.
@@ -77,10 +84,10 @@ struct Version {
 }
 
 impl Vendor {
-    /// Whether it has OpenAI's API, of which more than chat can be passed on. Ollama has it beside its own.
+    /// Whether it has OpenAI's API, of which more than chat can be passed on. Ollama and DashScope have it beside their own.
     pub fn is_openai(&self) -> bool {
-        use DialectId::{Ollama, OllamaGenerate, OpenAiChat, OpenAiCompletions, OpenAiResponses};
-        matches!(self.dialect, OpenAiChat | OpenAiResponses | OpenAiCompletions | Ollama | OllamaGenerate)
+        use DialectId::{DashScope, Ollama, OllamaGenerate, OpenAiChat, OpenAiCompletions, OpenAiResponses};
+        matches!(self.dialect, OpenAiChat | OpenAiResponses | OpenAiCompletions | Ollama | OllamaGenerate | DashScope)
     }
 
     /// The formats it takes requests for embeddings in, the one to translate to first.
@@ -124,6 +131,8 @@ pub fn facts() -> Vec<VendorFacts> {
         aliases: row.aliases.clone(),
         env: row.env.clone(),
         default_base_url: row.base_url.clone(),
+        regions: row.regions.clone(),
+        apis: row.apis.clone(),
         needs_key: row.needs_key,
         required: row.needs.clone(),
     };
@@ -162,7 +171,9 @@ mod tests {
             }
             assert!(row.docs.starts_with("https://"), "{}", row.id);
             assert_eq!(row.base_url.is_none(), row.needs.contains(&"base_url".to_owned()), "{}", row.id);
-            assert!(!row.base_url.as_deref().unwrap_or_default().ends_with('/'), "{}", row.id);
+            let hosts = row.regions.values().chain(&row.base_url);
+            assert!(hosts.clone().all(|url| url.starts_with("http") && !url.ends_with('/')), "{}", row.id);
+            assert!(row.apis.values().all(|id| vendor(id).is_some_and(|other| other.apis == row.apis)), "{}", row.id);
         }
         assert_eq!(facts().len(), ids().len());
     }

@@ -22,6 +22,9 @@ pub enum Layout {
     Ollama,
     /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
     OpenaiV1,
+    /// `{base}/services/...`, where the base URL ends in `/api/v1`, and OpenAI's API where it ends in `/compatible-mode/v1`; either
+    /// end is taken for either.
+    Dashscope,
     /// As `openai`, with chat at `{base}/chat`.
     Writer,
 }
@@ -68,6 +71,16 @@ pub fn path(
             let root = base.strip_suffix("/v1").or_else(|| base.strip_suffix("/api")).unwrap_or(base);
             let version = if suffix.starts_with("/api/") { "" } else { "/v1" };
             format!("{root}{version}{suffix}")
+        }
+        Layout::Dashscope => {
+            let (own, other) = match suffix.starts_with("/services/") {
+                true => ("/api/v1", "/compatible-mode/v1"),
+                false => ("/compatible-mode/v1", "/api/v1"),
+            };
+            match base.strip_suffix(other).or_else(|| Some(base).filter(|base| base.is_empty())) {
+                Some(root) => format!("{root}{own}{suffix}"),
+                None => format!("{base}{suffix}"),
+            }
         }
         Layout::Azure => match azure {
             None if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
@@ -123,6 +136,12 @@ mod tests {
             (Layout::Ollama, "/v1", Endpoint::Chat("/api/chat"), None, None, "/api/chat"),
             (Layout::Ollama, "/x", Endpoint::Models, None, None, "/x/api/tags"),
             (Layout::Ollama, "", Endpoint::Other("/embeddings"), None, None, "/v1/embeddings"),
+            (Layout::Dashscope, "/compatible-mode/v1", CHAT, None, None, "/compatible-mode/v1/chat/completions"),
+            (Layout::Dashscope, "/compatible-mode/v1", Endpoint::Chat("/services/x"), None, None, "/api/v1/services/x"),
+            (Layout::Dashscope, "/p/api/v1", Endpoint::Chat("/services/x"), None, None, "/p/api/v1/services/x"),
+            (Layout::Dashscope, "/p/api/v1", Endpoint::Models, None, None, "/p/compatible-mode/v1/models"),
+            (Layout::Dashscope, "", Endpoint::Chat("/services/x"), None, None, "/api/v1/services/x"),
+            (Layout::Dashscope, "/own/v1", CHAT, None, None, "/own/v1/chat/completions"),
             (Layout::Gemini, "", Endpoint::Models, None, None, "/v1beta/models?pageSize=1000"),
             (Layout::Gemini, "", Endpoint::Models, None, Some("pageToken=x"), "/v1beta/models?pageSize=1000&pageToken=x"),
             (Layout::Anthropic, "", Endpoint::Models, None, None, "/v1/models?limit=1000"),

@@ -4,6 +4,7 @@
 //! error. That a required key is missing is said here, as only here the other keys are known.
 
 mod access;
+mod address;
 mod effect;
 mod limit;
 mod listen;
@@ -12,6 +13,8 @@ mod route;
 mod server;
 mod tls;
 mod url;
+
+use std::collections::BTreeMap;
 
 use super::files::Files;
 use super::findings::{Findings, Report, SourceText};
@@ -27,6 +30,10 @@ pub struct VendorFacts {
     /// Environment variables that usually hold the vendor's key, the likeliest first.
     pub env: Vec<String>,
     pub default_base_url: Option<String>,
+    /// The base URL of each region, where the vendor has one for each.
+    pub regions: BTreeMap<String, String>,
+    /// The ids of the vendors that `api` chooses from.
+    pub apis: BTreeMap<String, String>,
     pub needs_key: bool,
     /// Keys of a provider that have no default with this vendor.
     pub required: Vec<String>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::{Check, VendorFacts, url};
+use super::{Check, VendorFacts};
 use crate::base::secret::Secret;
 use crate::config::duration::Time;
 use crate::config::model;
@@ -36,7 +36,7 @@ impl<'v> Check<'v> {
 
     fn provider(&mut self, name: &str, raw: model::Provider, path: &KeyPath<'_>) -> Provider {
         self.name(path, name);
-        let vendor = self.vendor(raw.vendor.as_deref(), path);
+        let vendor = self.vendor(raw.vendor.as_deref(), path).map(|vendor| self.api(raw.api.as_deref(), vendor, path));
         for key in vendor.iter().flat_map(|vendor| &vendor.required).filter(|key| *key != "base_url" && *key != "api_key") {
             self.report.missing(path, key, format!("`type: {}` needs it", vendor.map_or("", |vendor| &vendor.id)));
         }
@@ -63,7 +63,8 @@ impl<'v> Check<'v> {
         Provider {
             name: name.to_owned(),
             vendor: vendor.map(|vendor| vendor.id.clone()).unwrap_or_default(),
-            base_url: self.base_url(raw.base_url.as_deref(), vendor, path),
+            base_url: self.base_url(raw.base_url.as_deref(), raw.region.as_deref(), vendor, path),
+            region: raw.region,
             auth: self.auth(raw.auth, raw.api_key, raw.api_keys, vendor, path),
             organization: raw.organization,
             project: raw.project,
@@ -100,21 +101,6 @@ impl<'v> Check<'v> {
             self.report.error(&path.key("type"), format!("unknown vendor `{name}`"), hint);
         }
         found
-    }
-
-    fn base_url(&mut self, given: Option<&str>, vendor: Option<&VendorFacts>, path: &KeyPath<'_>) -> String {
-        match (given, vendor) {
-            (Some(text), _) => match url::base_url(text) {
-                Ok(url) => return url,
-                Err((message, hint)) => self.report.error(&path.key("base_url"), message, hint),
-            },
-            (None, Some(VendorFacts { default_base_url: Some(url), .. })) if !self.report.has(&path.key("base_url")) => {
-                return url.trim_end_matches('/').to_owned();
-            }
-            (None, Some(vendor)) => self.report.missing(path, "base_url", format!("`type: {}` has no address of its own", vendor.id)),
-            (None, None) => {}
-        }
-        String::new()
     }
 
     fn auth(

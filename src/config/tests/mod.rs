@@ -1,5 +1,6 @@
 //! The whole way from files to a configuration or to what is wrong with it.
 
+mod address;
 mod bounds;
 mod documents;
 mod include;
@@ -8,6 +9,7 @@ mod mistakes;
 mod references;
 mod secrets;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use tempfile::TempDir;
@@ -16,11 +18,20 @@ use super::{Config, LoadError, Severity, VendorFacts, load};
 
 /// A few vendors of every kind.
 fn vendors() -> Vec<VendorFacts> {
+    let words = |pairs: &[(&str, &str)]| -> BTreeMap<String, String> {
+        pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect()
+    };
     let vendor = |id: &str, aliases: &[&str], env: &[&str], url: Option<&str>, needs_key: bool, required: &[&str]| VendorFacts {
         id: id.into(),
         aliases: aliases.iter().map(|&alias| alias.into()).collect(),
         env: env.iter().map(|&name| name.into()).collect(),
         default_base_url: url.map(str::to_owned),
+        regions: if id.starts_with("qwen") {
+            words(&[("intl", "https://intl.example/v1"), ("us", "https://us.example/v1")])
+        } else {
+            BTreeMap::new()
+        },
+        apis: if id.starts_with("qwen") { words(&[("compatible", "qwen"), ("native", "qwen_native")]) } else { BTreeMap::new() },
         needs_key,
         required: required.iter().map(|&key| key.into()).collect(),
     };
@@ -28,6 +39,7 @@ fn vendors() -> Vec<VendorFacts> {
         vendor("openai", &[], &["OPENAI_API_KEY"], Some("https://api.openai.com/v1"), true, &[]),
         vendor("anthropic", &["claude"], &["ANTHROPIC_API_KEY"], Some("https://api.anthropic.com"), true, &[]),
         vendor("qwen", &["dashscope"], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/v1"), true, &[]),
+        vendor("qwen_native", &[], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/api"), true, &[]),
         vendor("groq", &[], &["GROQ_API_KEY"], Some("https://api.groq.com/openai/v1"), true, &[]),
         vendor("azure", &[], &["AZURE_OPENAI_API_KEY"], None, true, &["base_url"]),
         vendor("openai_compatible", &[], &[], None, false, &["base_url"]),

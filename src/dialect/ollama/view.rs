@@ -6,9 +6,6 @@ use crate::chat::ApiError;
 use crate::dialect::fields::{self, Fields};
 use crate::dialect::{View, shape};
 
-/// The longest model name, in bytes.
-const MODEL_MAX: usize = 512;
-
 /// Checks a request's outer shape and finds what routing needs.
 pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
     let (view, mut fields) = common(body)?;
@@ -28,10 +25,7 @@ pub(super) fn common(body: &[u8]) -> Result<(View, Fields<'_>), ApiError> {
         return Err(ApiError::invalid("invalid_type", "", "the request body has to be a JSON object"));
     }
     let mut fields = Fields::of_body(body)?;
-    let model: String = fields.take(&["model"])?.ok_or_else(|| fields::missing("model"))?;
-    if model.is_empty() || model.len() > MODEL_MAX || model.chars().any(char::is_control) {
-        return Err(ApiError::invalid("invalid_value", "model", "`model` is empty, too long or holds control characters"));
-    }
+    let model = fields.model()?;
     let stream = fields.take::<bool>(&["stream"])?.unwrap_or(true);
     let max_tokens = match fields.raw(&["options"]) {
         None => None,

@@ -9,7 +9,7 @@ use super::{edit_messages, view};
 use crate::base::json;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
-use crate::dialect::quirks::{JsonSchema, NamedTool, RequestQuirks};
+use crate::dialect::quirks::{NamedTool, RequestQuirks};
 use crate::dialect::{To, Written};
 
 /// Edits a client's request.
@@ -67,26 +67,29 @@ pub fn apply(mut fields: RawObject<'_>, to: &To<'_>, mut dropped: Dropped) -> Re
 }
 
 /// One set of quirks at work on a request.
-struct Edit<'e, 'a> {
-    fields: &'e mut RawObject<'a>,
-    quirks: &'e RequestQuirks,
-    dropped: &'e mut Dropped,
+pub(super) struct Edit<'e, 'a> {
+    pub(super) fields: &'e mut RawObject<'a>,
+    pub(super) quirks: &'e RequestQuirks,
+    pub(super) dropped: &'e mut Dropped,
 }
 
 impl Edit<'_, '_> {
     fn run(&mut self) -> Result<(), ApiError> {
         self.reject()?;
         self.map_values();
+        self.stand_in();
         self.map_effort();
         self.choose_tool();
         self.fill_parameters();
-        let instruction = self.lower_schema();
+        let instruction = self.lower_schema().or_else(|| self.ask_for_json());
         self.edit_messages(instruction);
+        self.mind_thinking();
         self.rename();
         self.cap();
         for name in &self.quirks.drop {
             self.leave_out(name);
         }
+        self.ask_for_stream();
         if self.quirks.no_stream_options {
             self.fields.remove("stream_options");
         }
@@ -99,7 +102,7 @@ impl Edit<'_, '_> {
     }
 
     /// Removes a field, and says so if that loses anything.
-    fn leave_out(&mut self, name: &str) {
+    pub(super) fn leave_out(&mut self, name: &str) {
         if let Some(value) = self.fields.remove(name)
             && !says_nothing(name, &value)
         {
@@ -134,6 +137,17 @@ impl Edit<'_, '_> {
         }
     }
 
+    /// Replaces fields by those that stand for them; what they said in detail is lost.
+    fn stand_in(&mut self) {
+        for (name, others) in &self.quirks.instead {
+            if self.fields.get(name).is_none_or(|value| value.get() == "null") {
+                continue;
+            }
+            self.leave_out(name);
+            self.add_unless_there(others);
+        }
+    }
+
     fn map_effort(&mut self) {
         if self.quirks.effort.is_empty() {
             return;
@@ -143,12 +157,7 @@ impl Edit<'_, '_> {
         match self.quirks.effort.get(&word) {
             Some(stand_in) => {
                 self.fields.remove("reasoning_effort");
-                for (name, value) in stand_in {
-                    // A client that speaks the vendor's own words means them.
-                    if !self.fields.contains(name) {
-                        self.add(name, to_raw(value));
-                    }
-                }
+                self.add_unless_there(stand_in);
             }
             None => self.leave_out("reasoning_effort"),
         }
@@ -193,25 +202,6 @@ impl Edit<'_, '_> {
         self.replace("tools", to_raw(&tools));
     }
 
-    /// Takes a JSON schema back to what the vendor can do; the rest is said in words, which are returned.
-    fn lower_schema(&mut self) -> Option<String> {
-        let how = self.quirks.json_schema?;
-        let format = self.fields.get("response_format").and_then(|value| serde_json::from_str::<Value>(value.get()).ok())?;
-        let schema = format.get("json_schema").and_then(|outer| outer.get("schema"))?;
-        // The vendor does not vouch for what is only said.
-        if format.pointer("/json_schema/strict") == Some(&Value::Bool(true)) {
-            self.dropped.add("strict");
-        }
-        let instruction = format!("Answer with one JSON object, and nothing else, that is valid under this JSON Schema:\n{schema}");
-        match how {
-            JsonSchema::JsonObject => self.replace("response_format", to_raw(&json!({"type": "json_object"}))),
-            JsonSchema::Instruction => {
-                self.fields.remove("response_format");
-            }
-        }
-        Some(instruction)
-    }
-
     fn edit_messages(&mut self, instruction: Option<String>) {
         let Some(raw) = self.fields.get("messages") else { return };
         let form = self.quirks.tool_call_id;
@@ -253,12 +243,21 @@ impl Edit<'_, '_> {
     }
 
     /// Replaces the value of a field that is there.
-    fn replace(&mut self, name: &str, value: Box<RawValue>) {
+    pub(super) fn replace(&mut self, name: &str, value: Box<RawValue>) {
         self.fields.replace(name, value);
     }
 
+    /// A client that speaks the vendor's own words means them.
+    fn add_unless_there(&mut self, fields: &Map<String, Value>) {
+        for (name, value) in fields {
+            if !self.fields.contains(name) {
+                self.add(name, to_raw(value));
+            }
+        }
+    }
+
     /// Sets a field that may not be there yet.
-    fn add(&mut self, name: &str, value: Box<RawValue>) {
+    pub(super) fn add(&mut self, name: &str, value: Box<RawValue>) {
         self.fields.set_owned(name.to_owned(), value);
     }
 }

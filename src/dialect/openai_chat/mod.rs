@@ -10,6 +10,7 @@ mod chunk;
 mod decode;
 pub(super) mod edit;
 mod edit_messages;
+mod edit_mode;
 pub(super) mod editor;
 pub(super) mod encode;
 pub(super) mod error;

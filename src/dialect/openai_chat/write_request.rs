@@ -37,7 +37,10 @@ pub fn write(request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
             );
         }
     }
-    if let Some(word) = effort_word(request, &knows, &mut dropped) {
+    if let (Some(Reasoning::Budget(budget)), true) = (&request.reasoning, knows.budget) {
+        body.set("enable_thinking", to_raw(&true));
+        body.set("thinking_budget", to_raw(budget));
+    } else if let Some(word) = effort_word(request, &knows, &mut dropped) {
         body.set("reasoning_effort", to_raw(&word));
     }
     if let Some(user) = &request.user {
@@ -71,6 +74,8 @@ const SHARED: [&str; 4] = ["prompt_cache_key", "prompt_cache_retention", "safety
 /// What the vendor's quirks say it knows beyond OpenAI's format.
 struct Knowledge {
     top_k: bool,
+    /// `enable_thinking` with `thinking_budget`.
+    budget: bool,
     effort_none: bool,
     cache: Option<CacheField>,
     history: Option<ReasoningHistory>,
@@ -78,9 +83,10 @@ struct Knowledge {
 
 impl Knowledge {
     fn of(to: &To<'_>) -> Self {
-        let mut knows = Self { top_k: false, effort_none: false, cache: None, history: None };
+        let mut knows = Self { top_k: false, budget: false, effort_none: false, cache: None, history: None };
         for quirks in to.quirks.request_for(to.model) {
             knows.top_k |= quirks.knows.iter().any(|field| field == "top_k");
+            knows.budget |= quirks.knows.iter().any(|field| field == "thinking_budget");
             knows.effort_none |= quirks.effort.contains_key("none");
             knows.cache = quirks.cache_hint.or(knows.cache);
             knows.history = quirks.reasoning_history.or(knows.history);

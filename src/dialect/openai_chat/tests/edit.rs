@@ -123,6 +123,38 @@ fn each_quirk_of_the_fields() {
             vec![],
         ),
         (
+            json!({"instead": {"web_search_options": {"enable_search": true}}}),
+            json!({"web_search_options": {"search_context_size": "low"}}),
+            json!({"enable_search": true}),
+            vec!["web_search_options"],
+        ),
+        (
+            json!({"instead": {"web_search_options": {"enable_search": true}}}),
+            json!({"web_search_options": {}, "enable_search": false}),
+            json!({"enable_search": false}),
+            vec![],
+        ),
+        (
+            json!({"not_thinking": ["tool_choice", "response_format"]}),
+            json!({"enable_thinking": true, "tool_choice": named, "response_format": {"type": "json_object"}}),
+            json!({"enable_thinking": true}),
+            vec!["tool_choice", "response_format"],
+        ),
+        (
+            json!({"not_thinking": ["tool_choice"]}),
+            json!({"enable_thinking": true, "tool_choice": "none"}),
+            json!({"enable_thinking": true, "tool_choice": "none"}),
+            vec![],
+        ),
+        (
+            json!({"streams": "thinking", "effort": {"high": {"enable_thinking": true}}}),
+            json!({"reasoning_effort": "high"}),
+            json!({"enable_thinking": true, "stream": true, "stream_options": {"include_usage": true}}),
+            vec![],
+        ),
+        (json!({"streams": "thinking"}), json!({"enable_thinking": false}), json!({"enable_thinking": false}), vec![]),
+        (json!({"streams": "always"}), json!({}), json!({"stream": true, "stream_options": {"include_usage": true}}), vec![]),
+        (
             json!({"accept": ["model", "messages", "random_seed"], "rename": {"seed": "random_seed"}}),
             json!({"seed": 1, "x": {"a": 1}, "user": null}),
             json!({"random_seed": 1}),
@@ -146,6 +178,12 @@ fn a_schema_becomes_an_instruction() {
     let plain = json!({"model": "x", "messages": [{"role": "user", "content": "hi"}], "response_format": {"type": "json_object"}});
     let body = json(&edited(&plain, &request_quirks(json!({"json_schema": "json_object"}))).body);
     assert_eq!(body["messages"].as_array().unwrap().len(), 1);
+    // Where JSON mode asks for the word, it is said once.
+    for (said, instructed) in [("hi", true), ("some Json, please", false)] {
+        let plain = json!({"model": "x", "messages": [{"role": "user", "content": said}], "response_format": {"type": "json_object"}});
+        let messages = json(&edited(&plain, &request_quirks(json!({"json_word": true}))).body)["messages"].clone();
+        assert_eq!(messages[0]["role"] == "system", instructed, "{messages}");
+    }
 }
 
 #[test]
