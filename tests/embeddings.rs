@@ -16,7 +16,13 @@ use support::sidecar::Sidecar;
 const KEY: &str = "vendor-key-0123456789";
 
 /// The vendors' types, the path of the base URL that their own SDKs take, a model for embeddings, and whether tokens are told.
-const VENDORS: [(&str, &str, &str, bool); 3] = [("openai", "/v1", "m", true), ("gemini", "", "m", false), ("ollama", "", "m", true)];
+const VENDORS: [(&str, &str, &str, bool); 5] = [
+    ("openai", "/v1", "m", true),
+    ("gemini", "", "m", false),
+    ("ollama", "", "m", true),
+    ("qwen", "/compatible-mode/v1", "m", true),
+    ("qwen_native", "/api/v1", "m", true),
+];
 
 async fn start_with(more: &str) -> Sidecar {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -257,17 +263,24 @@ const RANKINGS: [Ranking; 3] = [
 #[tokio::test]
 async fn documents_are_put_in_order_in_every_format() {
     let sidecar = start_with("").await;
-    for (path, body, results) in RANKINGS {
-        let answer = sidecar.post(path, &body("openai/m", &["black coffee", "green tea", "green leaves"])).await;
-        assert_eq!(answer.status(), 200, "{path}: {}", answer.text());
-        let value = answer.json();
-        let results = list(value.pointer(results).unwrap());
-        let order: Vec<u64> = results.iter().map(|one| one["index"].as_u64().unwrap()).collect();
-        assert_eq!(order, [1, 2], "{path}: {}", answer.text());
-        assert!(results[0]["relevance_score"].as_f64().unwrap() > 0.8, "{path}: {}", answer.text());
-        assert_eq!(results[0]["document"]["text"].as_str(), (path != "/v2/rerank").then_some("green tea"), "{path}: {}", answer.text());
-        let refused = sidecar.post(path, &body("openai/m", &[])).await;
-        assert_eq!(refused.status(), 400, "{path}: {}", refused.text());
+    for vendor in ["openai", "qwen", "qwen_native"] {
+        for (path, body, results) in RANKINGS {
+            let about = format!("{path} before {vendor}");
+            let model = format!("{vendor}/m");
+            let answer = sidecar.post(path, &body(&model, &["black coffee", "green tea", "green leaves"])).await;
+            assert_eq!(answer.status(), 200, "{about}: {}", answer.text());
+            let value = answer.json();
+            let results = list(value.pointer(results).unwrap());
+            let order: Vec<u64> = results.iter().map(|one| one["index"].as_u64().unwrap()).collect();
+            assert_eq!(order, [1, 2], "{about}: {}", answer.text());
+            assert!(results[0]["relevance_score"].as_f64().unwrap() > 0.8, "{about}: {}", answer.text());
+            let document = (path != "/v2/rerank").then_some("green tea");
+            assert_eq!(results[0]["document"]["text"].as_str(), document, "{about}: {}", answer.text());
+            let empty = sidecar.post(path, &body(&model, &[])).await;
+            assert_eq!(empty.status(), 400, "{about}: {}", empty.text());
+        }
+    }
+    for (path, body, _) in RANKINGS {
         let nowhere = sidecar.post(path, &body("anthropic/m", &["x"])).await;
         assert_eq!(nowhere.status(), 404, "{path}: {}", nowhere.text());
     }
