@@ -35,12 +35,14 @@ pub enum DialectId {
     OllamaGenerate,
     /// OpenAI's Completions of old.
     OpenAiCompletions,
+    /// Cohere's chat API, version 2.
+    Cohere,
     /// Alibaba's DashScope.
     DashScope,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OpenAiChat,
         Self::AnthropicMessages,
         Self::Gemini,
@@ -48,6 +50,7 @@ impl DialectId {
         Self::Ollama,
         Self::OllamaGenerate,
         Self::OpenAiCompletions,
+        Self::Cohere,
         Self::DashScope,
     ];
 
@@ -60,6 +63,7 @@ impl DialectId {
             Self::Ollama => "ollama",
             Self::OllamaGenerate => "ollama_generate",
             Self::OpenAiCompletions => "openai_completions",
+            Self::Cohere => "cohere",
             Self::DashScope => "dashscope",
         }
     }

@@ -24,6 +24,16 @@ impl<'a> Fields<'a> {
         Ok(Self { object, at: "" })
     }
 
+    /// The fields of a request's body, every value of which is valid JSON.
+    pub(super) fn of_checked_body(body: &'a [u8]) -> Result<Self, ApiError> {
+        let text = shape::utf8(body)?;
+        serde_json::from_str::<shape::Checked>(text).map_err(|error| shape::json_error(body, &error))?;
+        if text.trim_start().as_bytes().first() != Some(&b'{') {
+            return Err(ApiError::invalid("invalid_type", "", "the request body has to be a JSON object"));
+        }
+        Self::of_body(body)
+    }
+
     /// The fields of an object inside it.
     pub(super) fn of(raw: &'a RawValue, at: &'static str) -> Result<Self, ApiError> {
         let object = RawObject::parse(raw.get().as_bytes()).map_err(|_| wrong_type(at))?;
@@ -60,6 +70,16 @@ impl<'a> Fields<'a> {
             return Err(ApiError::invalid("invalid_value", "model", "`model` is empty, too long or holds control characters"));
         }
         Ok(model)
+    }
+
+    /// Takes out a list that has to be there and hold objects only.
+    pub(super) fn check_objects(&mut self, name: &str) -> Result<(), ApiError> {
+        let list = self.raw(&[name]).ok_or_else(|| missing(name))?;
+        let items: Vec<&RawValue> = serde_json::from_str(list.get()).map_err(|_| wrong_type(name))?;
+        match items.iter().position(|item| !item.get().starts_with('{')) {
+            Some(at) => Err(wrong_type(&format!("{name}[{at}]"))),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn wrong_type(&self, names: &[&str]) -> ApiError {

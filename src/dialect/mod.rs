@@ -4,11 +4,13 @@
 
 pub mod anthropic_messages;
 pub mod call_id;
+pub mod cohere;
 pub mod dashscope;
 pub mod embeddings;
 mod estimate;
 mod fields;
 pub mod gemini;
+mod media;
 pub mod ollama;
 pub mod openai_chat;
 pub mod openai_completions;
@@ -43,6 +45,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::Ollama => &ollama::Ollama,
         DialectId::OllamaGenerate => &ollama::OllamaGenerate,
         DialectId::OpenAiCompletions => &openai_completions::OpenAiCompletions,
+        DialectId::Cohere => &cohere::Cohere,
         DialectId::DashScope => &dashscope::DashScope,
     }
 }

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use http::Method;
 use percent_encoding::percent_decode_str;
 
+use super::client_sdk;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
 use crate::dialect::embeddings::EmbeddingsId;
 use crate::dialect::rerank::RerankId;
@@ -114,13 +115,14 @@ fn first_word(path: &str) -> Option<&'static str> {
 
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
-    const PREFIXES: [(&str, DialectId); 6] = [
+    const PREFIXES: [(&str, DialectId); 7] = [
         ("/v1/messages", DialectId::AnthropicMessages),
         ("/v1/responses", DialectId::OpenAiResponses),
         ("/v1beta/", DialectId::Gemini),
         ("/v1alpha/", DialectId::Gemini),
         ("/api/v1/", DialectId::DashScope),
         ("/api/", DialectId::Ollama),
+        ("/v2/", DialectId::Cohere),
     ];
     match PREFIXES.into_iter().find(|(prefix, _)| path.starts_with(prefix)) {
         Some((_, dialect)) => dialect,
@@ -129,10 +131,13 @@ pub(super) fn dialect_of(path: &str) -> DialectId {
     }
 }
 
-/// The dialect that models are listed in. Anthropic's path is OpenAI's, but its clients send a header.
+/// The dialect that models are listed in. Anthropic's and Cohere's path is OpenAI's, but their clients send a header.
 pub(super) fn list_dialect<B>(request: &http::Request<B>) -> &'static dyn Dialect {
-    let anthropic = request.headers().contains_key("anthropic-version");
-    dialect(if anthropic { DialectId::AnthropicMessages } else { dialect_of(request.uri().path()) })
+    dialect(match () {
+        () if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
+        () if client_sdk::is_cohere(request.headers()) => DialectId::Cohere,
+        () => dialect_of(request.uri().path()),
+    })
 }
 
 /// The model and the method of Gemini's `/{version}/models/{model}:{method}`, where it is one of those.
@@ -163,6 +168,7 @@ fn find_other(path: &str) -> Option<Route<'_>> {
     match path {
         "/api/chat" => return Some(Route::Chat { dialect: DialectId::Ollama, address: Address::Body }),
         "/api/generate" => return Some(Route::Chat { dialect: DialectId::OllamaGenerate, address: Address::Body }),
+        "/v2/chat" => return Some(Route::Chat { dialect: DialectId::Cohere, address: Address::Body }),
         "/api/tags" => return Some(Route::Models),
         "/api/show" => return Some(Route::Show),
         "/api/ps" => return Some(Route::Running),
@@ -364,6 +370,8 @@ mod tests {
         assert_eq!(route(&post, generation), Route::Chat { dialect: DialectId::DashScope, address: Address::Body });
         assert_eq!((dialect_of("/api/v1/x"), allow(generation)), (DialectId::DashScope, Some("POST")));
         assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
+        assert_eq!(route(&post, "/v2/chat"), Route::Chat { dialect: DialectId::Cohere, address: Address::Body });
+        assert_eq!((dialect_of("/v2/x"), allow("/v2/chat")), (DialectId::Cohere, Some("POST")));
         assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
         assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));
     }

@@ -47,6 +47,13 @@ const GEMINI: Manners = Manners {
 
 const OLLAMA: Manners = Manners { answer_id: "", models: &["qwen3:8b", "llama3.2:3b"], garbage: b"{\"this is\": not JSON\n", ..OPENAI };
 
+const COHERE: Manners = Manners {
+    answer_id: "",
+    models: &["command-a-03-2025", "command-r7b-12-2024"],
+    garbage: b"event: content-delta\ndata: {\"this is\": not JSON\n\n",
+    ..OPENAI
+};
+
 const DASHSCOPE: Manners = Manners {
     answer_id: "",
     models: &["qwen-plus", "qwen-vl-max"],
@@ -63,6 +70,7 @@ pub(super) fn of(dialect: DialectId) -> &'static Manners {
         DialectId::Gemini => &GEMINI,
         DialectId::Ollama | DialectId::OllamaGenerate => &OLLAMA,
         DialectId::OpenAiCompletions => &COMPLETIONS,
+        DialectId::Cohere => &COHERE,
         DialectId::DashScope => &DASHSCOPE,
     }
 }

@@ -86,6 +86,8 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
         _ if request.uri().path().contains("/v1beta/") => DialectId::Gemini,
         _ if request.uri().path().contains("/api/") => DialectId::Ollama,
         _ if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
+        // Only Cohere's lists come in pages of a size.
+        _ if request.uri().query().is_some_and(|query| query.contains("page_size=")) => DialectId::Cohere,
         _ => DialectId::OpenAiChat,
     };
     let request_id = id::request_id();
@@ -273,6 +275,7 @@ fn find(path: &str) -> Option<(Route, Named)> {
         "api/chat" => Route::Chat(DialectId::Ollama),
         "api/generate" => Route::Chat(DialectId::OllamaGenerate),
         "api/tags" => Route::Models,
+        "v2/chat" => Route::Chat(DialectId::Cohere),
         "services/aigc/text-generation/generation" | "services/aigc/multimodal-generation/generation" => Route::Chat(DialectId::DashScope),
         "responses" => Route::Chat(DialectId::OpenAiResponses),
         "messages" => Route::Chat(DialectId::AnthropicMessages),
@@ -317,6 +320,7 @@ mod tests {
         let gemini = |stream| Some((Route::Chat(DialectId::Gemini), Named { model: Some("m".into()), stream: Some(stream) }));
         assert_eq!(find("/v1beta/models/m:generateContent"), gemini(false));
         assert_eq!(find("/v1beta/models/m:streamGenerateContent"), gemini(true));
+        assert_eq!(find("/v2/chat"), Some((Route::Chat(DialectId::Cohere), Named::default())));
         assert_eq!(find("/v1beta/models"), Some((Route::Models, Named::default())));
         assert_eq!(find("/v1/nothing"), None);
     }

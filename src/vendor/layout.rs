@@ -20,6 +20,8 @@ pub enum Layout {
     Gemini,
     /// `{base}/api/chat`, and OpenAI's API below `{base}/v1`; a base URL that ends in `/v1` or `/api` is taken too.
     Ollama,
+    /// `{base}/v2/chat` and `{base}/v1/models`; a base URL that ends in either version is taken too.
+    Cohere,
     /// As `openai`, under `{base}/v1` where the base URL has no path of its own.
     OpenaiV1,
     /// `{base}/services/...`, where the base URL ends in `/api/v1`, and OpenAI's API where it ends in `/compatible-mode/v1`; either
@@ -56,6 +58,8 @@ pub fn path(
         Endpoint::Models if layout == Layout::Gemini => "/models?pageSize=1000",
         Endpoint::Models if layout == Layout::Anthropic => "/models?limit=1000",
         Endpoint::Models if layout == Layout::Ollama => "/api/tags",
+        // Unasked, only twenty are told.
+        Endpoint::Models if layout == Layout::Cohere => "/v1/models?page_size=1000",
         Endpoint::Models => "/models",
         Endpoint::Chat(path) | Endpoint::Other(path) => path,
     };
@@ -67,6 +71,10 @@ pub fn path(
         Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
         Layout::Gemini if base.ends_with("/v1") || base.ends_with("/v1beta") => format!("{base}{suffix}"),
         Layout::Gemini => format!("{base}/v1beta{suffix}"),
+        Layout::Cohere => {
+            let root = base.strip_suffix("/v2").or_else(|| base.strip_suffix("/v1")).unwrap_or(base);
+            format!("{root}{suffix}")
+        }
         Layout::Ollama => {
             let root = base.strip_suffix("/v1").or_else(|| base.strip_suffix("/api")).unwrap_or(base);
             let version = if suffix.starts_with("/api/") { "" } else { "/v1" };
@@ -136,6 +144,9 @@ mod tests {
             (Layout::Ollama, "/v1", Endpoint::Chat("/api/chat"), None, None, "/api/chat"),
             (Layout::Ollama, "/x", Endpoint::Models, None, None, "/x/api/tags"),
             (Layout::Ollama, "", Endpoint::Other("/embeddings"), None, None, "/v1/embeddings"),
+            (Layout::Cohere, "", Endpoint::Chat("/v2/chat"), None, None, "/v2/chat"),
+            (Layout::Cohere, "/x/v2", Endpoint::Chat("/v2/chat"), None, None, "/x/v2/chat"),
+            (Layout::Cohere, "/v1", Endpoint::Models, None, None, "/v1/models?page_size=1000"),
             (Layout::Dashscope, "/compatible-mode/v1", CHAT, None, None, "/compatible-mode/v1/chat/completions"),
             (Layout::Dashscope, "/compatible-mode/v1", Endpoint::Chat("/services/x"), None, None, "/api/v1/services/x"),
             (Layout::Dashscope, "/p/api/v1", Endpoint::Chat("/services/x"), None, None, "/p/api/v1/services/x"),

@@ -7,6 +7,7 @@ import re
 import pytest
 from drivers.anthropic_messages import AnthropicMessages
 from drivers.base import Driver
+from drivers.cohere_chat import CohereChat
 from drivers.gemini import Gemini
 from drivers.mistral import Mistral
 from drivers.ollama_chat import OllamaChat
@@ -15,9 +16,9 @@ from drivers.openai_completions import OpenAiCompletions
 from drivers.openai_responses import OpenAiResponses
 from sidecar import ROOT
 
-SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, OpenAiCompletions, AnthropicMessages, Gemini, OllamaChat, Mistral]
+SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, OpenAiCompletions, AnthropicMessages, Gemini, OllamaChat, CohereChat, Mistral]
 #: The provider types that stand for their dialects, and the path of the base URL that their own SDKs take.
-VENDORS = {"openai": "/v1", "openai_responses": "/v1", "openai_completions": "/v1", "anthropic": "", "gemini": "", "ollama": ""}
+VENDORS = {"openai": "/v1", "openai_responses": "/v1", "openai_completions": "/v1", "anthropic": "", "gemini": "", "ollama": "", "cohere": ""}
 #: Vendors whose API knows no tools.
 TOOLLESS = {"openai_completions"}
 WAYS = ("text", "text stream", "tools", "tools stream")

@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::chat::ApiError;
+use crate::dialect::View;
 use crate::dialect::fields::{self, Fields};
-use crate::dialect::{View, shape};
 
 /// Checks a request to generate.
 pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
-    let mut fields = checked(body)?;
+    let mut fields = Fields::of_checked_body(body)?;
     check_contents(fields.raw(&["contents"]).as_deref(), "contents")?;
     let max_tokens = match fields.raw(&["generationConfig", "generation_config"]) {
         None => None,
@@ -20,7 +20,7 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
 
 /// The same for a request to count tokens, whose contents may be inside of a request to generate.
 pub(super) fn count_view(body: &[u8]) -> Result<View, ApiError> {
-    let mut fields = checked(body)?;
+    let mut fields = Fields::of_checked_body(body)?;
     match fields.raw(&["generateContentRequest", "generate_content_request"]) {
         Some(request) => {
             let mut inner = Fields::of(&request, "generateContentRequest")?;
@@ -29,16 +29,6 @@ pub(super) fn count_view(body: &[u8]) -> Result<View, ApiError> {
         None => check_contents(fields.raw(&["contents"]).as_deref(), "contents")?,
     }
     Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens: None })
-}
-
-/// The body's fields, every value of which is valid JSON.
-fn checked(body: &[u8]) -> Result<Fields<'_>, ApiError> {
-    let text = shape::utf8(body)?;
-    serde_json::from_str::<shape::Checked>(text).map_err(|error| shape::json_error(body, &error))?;
-    if text.trim_start().as_bytes().first() != Some(&b'{') {
-        return Err(ApiError::invalid("invalid_type", "", "the request body has to be a JSON object"));
-    }
-    Fields::of_body(body)
 }
 
 fn check_contents(contents: Option<&RawValue>, at: &'static str) -> Result<(), ApiError> {

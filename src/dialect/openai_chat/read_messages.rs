@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use super::read_request::cache_of;
 use super::read_response::{read_call, read_thinking};
 use crate::chat::{ApiError, DialectId, Media, Message, Part, PartKind, Role};
+use crate::dialect::media;
 
 type Object = Map<String, Value>;
 
@@ -100,11 +101,7 @@ fn read_part(raw: &Value) -> Option<Part> {
 fn read_image(image: &Value) -> Option<PartKind> {
     let url = image.as_str().or_else(|| image.get("url").and_then(Value::as_str))?;
     let detail = image.get("detail").and_then(Value::as_str).map(str::to_owned);
-    let source = data_url(url).map_or_else(
-        || Media::Url(url.to_owned()),
-        |(kind, data)| Media::Base64 { media_type: if kind.is_empty() { "image/png".into() } else { kind }, data },
-    );
-    Some(PartKind::Image { source, detail })
+    Some(PartKind::Image { source: media::image(url), detail })
 }
 
 fn read_file(file: &Value) -> Option<PartKind> {
@@ -113,7 +110,7 @@ fn read_file(file: &Value) -> Option<PartKind> {
     let by_name = || name.as_deref().and_then(media_type_of).unwrap_or("application/pdf").to_owned();
     let source = match (text("file_data"), text("file_id")) {
         (Some(data), _) if data.starts_with("http://") || data.starts_with("https://") => Media::Url(data),
-        (Some(data), _) => match data_url(&data) {
+        (Some(data), _) => match media::data_url(&data) {
             Some((kind, data)) => Media::Base64 { media_type: if kind.is_empty() { by_name() } else { kind }, data },
             // Many clients send the bare base64.
             None => Media::Base64 { media_type: by_name(), data },
@@ -122,18 +119,6 @@ fn read_file(file: &Value) -> Option<PartKind> {
         (None, None) => return None,
     };
     Some(PartKind::Document { source, name })
-}
-
-/// Media type and base64 text of a data URL. Parameters such as `charset` are left out, and so is white space in the data.
-fn data_url(url: &str) -> Option<(String, String)> {
-    let (head, data) = url.strip_prefix("data:")?.split_once(',')?;
-    let mut parameters = head.split(';');
-    let kind = parameters.next().unwrap_or_default().trim().to_ascii_lowercase();
-    if !parameters.any(|parameter| parameter.trim().eq_ignore_ascii_case("base64")) {
-        return None;
-    }
-    let data = if data.bytes().any(|byte| byte.is_ascii_whitespace()) { data.split_ascii_whitespace().collect() } else { data.to_owned() };
-    Some((kind, data))
 }
 
 fn media_type_of(filename: &str) -> Option<&'static str> {

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::write_response::write_call;
 use crate::chat::{DialectId, Dropped, Media, Message, Part, PartKind, Role};
+use crate::dialect::media;
 use crate::dialect::quirks::{CacheField, ReasoningHistory};
 
 /// What there is to know about the vendor.
@@ -115,7 +116,7 @@ impl Writer {
         let mut written = match &part.kind {
             PartKind::Text(text) => json!({"type": "text", "text": text}),
             PartKind::Refusal(text) => json!({"type": "refusal", "refusal": text}),
-            PartKind::Image { source, detail } => match image_url(source) {
+            PartKind::Image { source, detail } => match media::image_url(source) {
                 Some(url) => {
                     let mut image = Map::new();
                     image.insert("url".into(), url.into());
@@ -174,14 +175,6 @@ fn content(mut parts: Vec<Value>) -> Value {
             only.get_mut("text").map(Value::take).unwrap_or_default()
         }
         _ => parts.into(),
-    }
-}
-
-fn image_url(source: &Media) -> Option<String> {
-    match source {
-        Media::Url(url) => Some(url.clone()),
-        Media::Base64 { media_type, data } => Some(format!("data:{media_type};base64,{data}")),
-        Media::Text(_) | Media::FileId(_) => None,
     }
 }
 
