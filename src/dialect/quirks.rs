@@ -3,12 +3,17 @@
 //!
 //! Where a field is left out of a request it is named to the client (`Dropped`), unless its value says nothing anyway.
 
+mod names;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Number, Value};
 
+use super::anthropic_messages::ClaudeQuirks;
 use super::call_id::Form;
+use super::gemini::GeminiQuirks;
+pub(super) use names::fits;
 
 /// Deviations of one vendor. Empty means the vendor keeps to its dialect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -79,6 +84,12 @@ pub struct RequestQuirks {
     pub streams: Option<Streams>,
     /// DashScope: the model is asked at the endpoint for more than text.
     pub multimodal: bool,
+    /// What the model takes of Anthropic's format, on top of what is known by its name.
+    pub claude: Option<ClaudeQuirks>,
+    /// The same of Gemini's.
+    pub gemini: Option<GeminiQuirks>,
+    /// Ollama's models: asked to think by level, and not to be told not to think.
+    pub think_by_level: bool,
 }
 
 impl RequestQuirks {
@@ -207,20 +218,24 @@ pub struct ResponseQuirks {
 }
 
 impl Quirks {
-    /// These quirks with `own` on top: its maps are merged in key by key, everything else in it replaces.
+    /// These quirks with `own` on top: its maps are merged in key by key, its rules for models follow these, everything else in it
+    /// replaces.
     ///
     /// # Errors
     /// Says what is wrong with `own`.
     pub fn overlay(&self, own: &Value) -> Result<Self, String> {
         let mut base = serde_json::to_value(self).map_err(|error| error.to_string())?;
         merge(&mut base, own);
-        serde_json::from_value(base).map_err(|error| error.to_string())
+        let mut over: Self = serde_json::from_value(base).map_err(|error| error.to_string())?;
+        if own.get("models").is_some() {
+            over.models.splice(..0, self.models.iter().cloned());
+        }
+        Ok(over)
     }
 
     /// The request quirks that apply to a model, named as the vendor names it.
     pub fn request_for<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a RequestQuirks> {
-        let any = move |names: &[String]| names.iter().any(|name| matches(name, model));
-        let rules = self.models.iter().filter(move |rule| any(&rule.names) && !any(&rule.except));
+        let rules = self.models.iter().filter(move |rule| fits(&rule.names, &rule.except, model));
         std::iter::once(&self.request).chain(rules.map(|rule| &rule.request))
     }
 }
@@ -236,34 +251,11 @@ fn merge(base: &mut Value, own: &Value) {
     }
 }
 
-/// Whether `text` matches `pattern`, in which each `*` stands for any text.
-fn matches(pattern: &str, text: &str) -> bool {
-    let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
-    let Some(rest) = text.strip_prefix(head) else { return false };
-    rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| rest.get(at..).is_some_and(|rest| matches(tail, rest)))
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn a_pattern_matches_with_any_text_for_a_star() {
-        for (pattern, text, expected) in [
-            ("o1", "o1", true),
-            ("o1", "o1-mini", false),
-            ("o1*", "o1-mini", true),
-            ("*/o1*", "openai/o1", true),
-            ("*/o1*", "o1", false),
-            ("a*b*c", "a-b-b-c", true),
-            ("a*b*c", "a-b-b-d", false),
-            ("*", "", true),
-        ] {
-            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
-        }
-    }
 
     #[test]
     fn an_overlay_merges_maps_and_replaces_the_rest() {
@@ -273,6 +265,16 @@ mod tests {
         assert_eq!(over.request.rename.len(), 2);
         assert_eq!(over.request.drop, ["y"]);
         assert!(over.request.messages.drop_name && over.response.normalize);
+    }
+
+    #[test]
+    fn own_rules_for_models_follow_the_vendors() {
+        let rule = |field: &str| json!({"models": [{"names": ["a"], "request": {"drop": [field]}}]});
+        let base: Quirks = serde_json::from_value(rule("x")).unwrap();
+        let over = base.overlay(&rule("y")).unwrap();
+        let dropped: Vec<_> = over.request_for("a").flat_map(|request| &request.drop).collect();
+        assert_eq!(dropped, ["x", "y"]);
+        assert_eq!(base.overlay(&json!({"request": {}})).unwrap(), base);
     }
 
     #[test]

@@ -188,4 +188,21 @@ mod tests {
         assert_eq!(vendor("qwen").unwrap().quirks.request.values["tool_choice"]["required"], serde_json::Value::Null);
         assert!(vendor("nobody").is_none());
     }
+
+    #[test]
+    fn openais_reasoning_models_are_not_sent_what_they_refuse() {
+        for id in ["openai", "azure"] {
+            let quirks = &vendor(id).unwrap().quirks;
+            let has = |model, field: &str| {
+                let mut said = quirks.request_for(model).flat_map(|request| request.drop.iter().chain(request.rename.keys()));
+                said.any(|name| name == field)
+            };
+            for model in ["o1", "o3-mini", "o4-mini-2025-04-16", "gpt-5", "gpt-5-mini", "gpt-5-2025-08-07"] {
+                assert!(has(model, "temperature") && has(model, "max_tokens"), "{id} {model}");
+            }
+            // They take it where they do not reason, which only the request tells.
+            assert!(!has("gpt-5.1", "temperature") && !has("gpt-5-chat-latest", "temperature") && has("gpt-5.1", "max_tokens"));
+            assert!(!has("gpt-4o", "temperature") && !has("gpt-4o", "max_tokens") && has("gpt-4o", "reasoning_effort"));
+        }
+    }
 }

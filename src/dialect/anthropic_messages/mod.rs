@@ -38,6 +38,7 @@ use serde_json::{Value, json};
 
 use super::{CountTokens, Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
+pub use models::ClaudeQuirks;
 
 #[derive(Debug)]
 pub struct AnthropicMessages;

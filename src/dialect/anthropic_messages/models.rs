@@ -1,5 +1,45 @@
-//! What the Claude models differ in, as one table. A model is known by its family and version, which its name spells in many
-//! ways: `claude-3-5-sonnet-20240620`, `claude-sonnet-4-5@20250929`, `eu.anthropic.claude-opus-4-6-v1:0`.
+//! What the Claude models differ in: the rows of `models.yaml`, and what a provider's quirks say on top. A model is known by its
+//! family and version, which its name spells in many ways: `claude-3-5-sonnet-20240620`, `claude-sonnet-4-5@20250929`,
+//! `eu.anthropic.claude-opus-4-6-v1:0`.
+
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+
+use crate::dialect::Quirks;
+
+static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
+    #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
+    serde_yaml::from_str(include_str!("models.yaml")).expect("models.yaml")
+});
+
+/// Facts from a version of a family on.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    #[serde(default)]
+    family: Option<String>,
+    from: (u32, u32),
+    facts: ClaudeQuirks,
+}
+
+/// What is said of a model that speaks Anthropic's format. Of several that say something the last counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClaudeQuirks {
+    /// The most tokens it can answer with: what is asked for where the client sets no limit, and the largest limit that is sent.
+    pub output_cap: Option<u64>,
+    /// How it is asked to think: `unsupported`, `manual`, `adaptive`, `adaptive_only` or `always`.
+    pub thinking: Option<Thinking>,
+    /// `any`; `one` (`temperature` and `top_p` not together); `refused`.
+    pub sampling: Option<SamplingRule>,
+    /// It takes `output_config.format` and strict tools.
+    pub structured_output: Option<bool>,
+    /// It continues a trailing assistant turn.
+    pub prefill: Option<bool>,
+    /// It takes `tool_choice` of type `any` and `tool`.
+    pub forced_tools: Option<bool>,
+}
 
 /// What a model takes and refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +56,9 @@ pub(super) struct Rules {
     pub(super) forced_tools: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Thinking {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Thinking {
     Unsupported,
     /// `enabled` with a budget.
     Manual,
@@ -29,8 +70,9 @@ pub(super) enum Thinking {
     Always,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum SamplingRule {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SamplingRule {
     Any,
     /// `temperature` and `top_p` not together.
     One,
@@ -39,29 +81,6 @@ pub(super) enum SamplingRule {
 
 /// The output limit for a model that the table does not know: what every Claude since 3.5 can do.
 const UNKNOWN_MAX_TOKENS: u64 = 8192;
-
-impl Rules {
-    /// The rules for a model by its name at the vendor.
-    pub(super) fn of(model: &str) -> Self {
-        let Some((family, version)) = identify(model) else { return UNKNOWN };
-        ROWS.iter()
-            .rev()
-            .find(|row| version >= row.from && (row.family.is_empty() || row.family == family))
-            .map_or(UNKNOWN, |row| row.rules)
-    }
-
-    /// `max_tokens` for a client that set none; the vendor insists on one.
-    pub(super) fn default_max_tokens(&self) -> u64 {
-        self.output_cap.unwrap_or(UNKNOWN_MAX_TOKENS)
-    }
-}
-
-/// Rules from a version on. Of the rows that fit, the last one counts; an empty family fits all.
-struct Row {
-    family: &'static str,
-    from: (u32, u32),
-    rules: Rules,
-}
 
 /// Another vendor's model behind this dialect, or a Claude whose name tells nothing: nothing is assumed but the common core.
 const UNKNOWN: Rules = Rules {
@@ -73,28 +92,34 @@ const UNKNOWN: Rules = Rules {
     forced_tools: true,
 };
 
-const V2: Rules = Rules { output_cap: Some(4096), thinking: Thinking::Unsupported, ..UNKNOWN };
-const V3_5: Rules = Rules { output_cap: Some(8192), ..V2 };
-const V3_7: Rules = Rules { output_cap: Some(64_000), thinking: Thinking::Manual, ..V3_5 };
-const OPUS_4: Rules = Rules { output_cap: Some(32_000), ..V3_7 };
-const OPUS_4_1: Rules = Rules { sampling: SamplingRule::One, ..OPUS_4 };
-const V4_5: Rules = Rules { sampling: SamplingRule::One, structured_output: true, ..V3_7 };
-const V4_6: Rules = Rules { output_cap: Some(128_000), thinking: Thinking::Adaptive, prefill: false, ..V4_5 };
-const V4_7: Rules = Rules { thinking: Thinking::AdaptiveOnly, sampling: SamplingRule::Refused, ..V4_6 };
-const ALWAYS_THINKING: Rules = Rules { thinking: Thinking::Always, forced_tools: false, ..V4_7 };
+impl Rules {
+    /// The rules for a model by its name at the vendor.
+    pub(super) fn of(model: &str, quirks: &Quirks) -> Self {
+        let known = identify(model);
+        let fits = |row: &&Row| {
+            let fits = |(family, version)| version >= row.from && row.family.as_deref().is_none_or(|own| own == family);
+            known.is_some_and(fits)
+        };
+        let rows = ROWS.iter().filter(fits).map(|row| &row.facts);
+        rows.chain(quirks.request_for(model).filter_map(|request| request.claude.as_ref())).fold(UNKNOWN, Self::with)
+    }
 
-const ROWS: [Row; 10] = [
-    Row { family: "", from: (0, 0), rules: V2 },
-    Row { family: "", from: (3, 5), rules: V3_5 },
-    Row { family: "", from: (3, 7), rules: V3_7 },
-    Row { family: "opus", from: (4, 0), rules: OPUS_4 },
-    Row { family: "opus", from: (4, 1), rules: OPUS_4_1 },
-    Row { family: "", from: (4, 5), rules: V4_5 },
-    Row { family: "", from: (4, 6), rules: V4_6 },
-    Row { family: "", from: (4, 7), rules: V4_7 },
-    Row { family: "fable", from: (5, 0), rules: ALWAYS_THINKING },
-    Row { family: "mythos", from: (0, 0), rules: ALWAYS_THINKING },
-];
+    fn with(self, facts: &ClaudeQuirks) -> Self {
+        Self {
+            output_cap: facts.output_cap.or(self.output_cap),
+            thinking: facts.thinking.unwrap_or(self.thinking),
+            sampling: facts.sampling.unwrap_or(self.sampling),
+            structured_output: facts.structured_output.unwrap_or(self.structured_output),
+            prefill: facts.prefill.unwrap_or(self.prefill),
+            forced_tools: facts.forced_tools.unwrap_or(self.forced_tools),
+        }
+    }
+
+    /// `max_tokens` for a client that set none; the vendor insists on one.
+    pub(super) fn default_max_tokens(&self) -> u64 {
+        self.output_cap.unwrap_or(UNKNOWN_MAX_TOKENS)
+    }
+}
 
 /// Family and version in a model's name. Dates and Bedrock's `v1` are no versions: those have one or two digits.
 fn identify(model: &str) -> Option<(&str, (u32, u32))> {
@@ -141,17 +166,46 @@ mod tests {
 
     #[test]
     fn rules_follow_family_and_version() {
-        let cap = |model| Rules::of(model).default_max_tokens();
+        let rules = |model| Rules::of(model, &Quirks::default());
+        let cap = |model| rules(model).default_max_tokens();
         assert_eq!(cap("claude-3-opus-20240229"), 4096);
         assert_eq!(cap("claude-3-5-sonnet-20240620"), 8192);
         assert_eq!(cap("claude-opus-4-1"), 32_000);
         assert_eq!(cap("claude-opus-4-5"), 64_000);
         assert_eq!(cap("claude-sonnet-4-6"), 128_000);
         assert_eq!(cap("glm-4.6"), 8192);
-        assert_eq!(Rules::of("claude-sonnet-4-5").thinking, Thinking::Manual);
-        assert_eq!(Rules::of("claude-sonnet-4-6").thinking, Thinking::Adaptive);
-        assert_eq!(Rules::of("claude-sonnet-5").sampling, SamplingRule::Refused);
-        assert_eq!(Rules::of("claude-fable-5").thinking, Thinking::Always);
-        assert!(Rules::of("claude-sonnet-4-5").structured_output && !Rules::of("claude-sonnet-4-0").structured_output);
+        assert_eq!(rules("claude-sonnet-4-5").thinking, Thinking::Manual);
+        assert_eq!(rules("claude-sonnet-4-6").thinking, Thinking::Adaptive);
+        assert_eq!(rules("claude-sonnet-5").sampling, SamplingRule::Refused);
+        assert_eq!(rules("claude-fable-5").thinking, Thinking::Always);
+        assert!(rules("claude-sonnet-4-5").structured_output && !rules("claude-sonnet-4-0").structured_output);
+    }
+
+    #[test]
+    fn every_model_has_the_facts_of_its_release() {
+        let facts = |model| {
+            let Rules { output_cap, thinking, sampling, structured_output, prefill, forced_tools } = Rules::of(model, &Quirks::default());
+            (output_cap.unwrap_or(0) / 1000, thinking, sampling, structured_output, prefill, forced_tools)
+        };
+        use SamplingRule::{Any, One, Refused};
+        use Thinking::{Adaptive, AdaptiveOnly, Always, Manual, Unsupported};
+        for (model, expected) in [
+            ("claude-2.1", (4, Unsupported, Any, false, true, true)),
+            ("claude-3-5-haiku-latest", (8, Unsupported, Any, false, true, true)),
+            ("claude-3-7-sonnet-20250219", (64, Manual, Any, false, true, true)),
+            ("claude-opus-4-20250514", (32, Manual, Any, false, true, true)),
+            ("claude-sonnet-4-0", (64, Manual, Any, false, true, true)),
+            ("claude-opus-4-1", (32, Manual, One, false, true, true)),
+            ("claude-haiku-4-5", (64, Manual, One, true, true, true)),
+            ("claude-opus-4-5", (64, Manual, One, true, true, true)),
+            ("claude-sonnet-4-6", (128, Adaptive, One, true, false, true)),
+            ("claude-opus-4-8", (128, AdaptiveOnly, Refused, true, false, true)),
+            ("claude-sonnet-5", (128, AdaptiveOnly, Refused, true, false, true)),
+            ("claude-fable-5", (128, Always, Refused, true, false, false)),
+            ("claude-mythos-preview", (128, Always, Refused, true, false, false)),
+            ("glm-4.6", (0, Manual, Any, false, true, true)),
+        ] {
+            assert_eq!(facts(model), expected, "{model}");
+        }
     }
 }

@@ -117,10 +117,11 @@ pub(super) fn word(effort: Effort, thinking: Thinking) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Quirks;
 
     fn planned(model: &str, reasoning: Reasoning, max_tokens: u64) -> (Plan, bool) {
         let mut dropped = Dropped::default();
-        let plan = plan(Some(&reasoning), &Rules::of(model), max_tokens, &mut dropped);
+        let plan = plan(Some(&reasoning), &Rules::of(model, &Quirks::default()), max_tokens, &mut dropped);
         (plan, dropped.is_empty())
     }
 

@@ -69,7 +69,7 @@ impl OutputConfig {
 /// Writes a request. What changes the answer's shape and cannot be said is refused; what only tunes it is dropped and named.
 pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
     let own = request.origin == DialectId::AnthropicMessages;
-    let rules = Rules::of(to.model);
+    let rules = Rules::of(to.model, to.quirks);
     let mut dropped = Dropped::default();
     refuse(request)?;
     let mut extra = if own { request.extra.clone() } else { drop_extra(request, &mut dropped) };

@@ -41,6 +41,7 @@ use crate::chat::{ApiError, DialectId, Request, Response};
 
 /// What stays as it is in a model's name in a path; tuned models have a slash in theirs.
 const MODEL: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'/');
+pub use models::GeminiQuirks;
 
 #[derive(Debug)]
 pub struct Gemini;

@@ -50,10 +50,10 @@ impl ThinkingConfig {
                     thinking_level: None,
                 })
             }
-            Thinking::Level { minimal } => Some(Self {
+            Thinking::Level { minimal, xhigh } => Some(Self {
                 include_thoughts: (*reasoning != Reasoning::Off).then_some(true),
                 thinking_budget: None,
-                thinking_level: level(reasoning, minimal).map(str::to_owned),
+                thinking_level: level(reasoning, minimal, xhigh).map(str::to_owned),
             }),
         }
     }
@@ -75,7 +75,7 @@ fn budget(reasoning: &Reasoning) -> Option<u64> {
 }
 
 /// The level for an effort; `None` where the model decides. Thinking cannot be turned off, only kept low.
-fn level(reasoning: &Reasoning, minimal: bool) -> Option<&'static str> {
+fn level(reasoning: &Reasoning, minimal: bool, xhigh: bool) -> Option<&'static str> {
     let effort = match reasoning {
         Reasoning::Off => Effort::Minimal,
         Reasoning::Budget(0..=2048) => Effort::Low,
@@ -88,6 +88,7 @@ fn level(reasoning: &Reasoning, minimal: bool) -> Option<&'static str> {
         Effort::Minimal if minimal => "MINIMAL",
         Effort::Minimal | Effort::Low => "LOW",
         Effort::Medium => "MEDIUM",
+        Effort::XHigh | Effort::Max if xhigh => "XHIGH",
         Effort::High | Effort::XHigh | Effort::Max => "HIGH",
     })
 }
@@ -95,10 +96,11 @@ fn level(reasoning: &Reasoning, minimal: bool) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dialect::Quirks;
 
     fn written(model: &str, reasoning: Reasoning) -> (String, bool) {
         let mut dropped = Dropped::default();
-        let config = ThinkingConfig::write(Some(&reasoning), &Rules::of(model), &mut dropped);
+        let config = ThinkingConfig::write(Some(&reasoning), &Rules::of(model, &Quirks::default()), &mut dropped);
         (config.map(|c| serde_json::to_string(&c).unwrap()).unwrap_or_default(), !dropped.is_empty())
     }
 

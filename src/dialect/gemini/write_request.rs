@@ -85,7 +85,7 @@ impl GenerationConfig<'_> {
 
 /// Writes a request. What changes the answer's shape and cannot be said is refused; what only tunes it is dropped and named.
 pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, ApiError> {
-    let rules = Rules::of(to.model);
+    let rules = Rules::of(to.model, to.quirks);
     let mut dropped = Dropped::default();
     let own = request.origin == DialectId::Gemini;
     let mut extra = if own { request.extra.clone() } else { drop_extra(request, &mut dropped)? };

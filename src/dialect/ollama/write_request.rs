@@ -43,7 +43,9 @@ pub(super) fn settings<'a>(request: &'a Request, to: &To<'_>, own: bool, body: &
     if !options.is_empty() {
         body.set("options", to_raw(&options));
     }
-    if let Some(think) = request.reasoning.as_ref().map(|reasoning| think(reasoning, to.model)) {
+    if let Some(think) =
+        request.reasoning.as_ref().map(|reasoning| think(reasoning, to.quirks.request_for(to.model).any(|quirks| quirks.think_by_level)))
+    {
         body.set("think", to_raw(&think));
     }
     if let Some(logprobs) = request.sampling.logprobs {
@@ -130,10 +132,9 @@ fn options(request: &Request, own: bool, dropped: &mut Dropped) -> Map<String, V
     options
 }
 
-/// Only OpenAI's open models know how much; they cannot be told not to.
-fn think(reasoning: &Reasoning, model: &str) -> Value {
+/// Models that know how much cannot be told not to.
+fn think(reasoning: &Reasoning, by_level: bool) -> Value {
     use crate::chat::Effort;
-    let by_level = model.rsplit('/').next().unwrap_or(model).starts_with("gpt-oss");
     let effort = match reasoning {
         Reasoning::Off if by_level => Effort::Low,
         Reasoning::Off => return false.into(),

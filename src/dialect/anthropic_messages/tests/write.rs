@@ -4,7 +4,7 @@ use super::NO_QUIRKS;
 use crate::base::raw::to_raw;
 use crate::chat::{ApiError, DialectId, Media, Message, Part, PartKind, Request, Role, Tool, ToolKind};
 use crate::dialect::anthropic_messages::AnthropicMessages;
-use crate::dialect::{Dialect, To};
+use crate::dialect::{Dialect, Quirks, To};
 
 const MODEL: &str = "claude-sonnet-4-5";
 
@@ -34,7 +34,10 @@ pub(super) fn function(name: &str, parameters: Option<Value>) -> Tool {
 }
 
 pub(super) fn write_for(model: &str, request: &Request) -> Result<(Value, Vec<String>), ApiError> {
-    let written = AnthropicMessages.write_request(request, &To { model, quirks: &NO_QUIRKS, want_usage: true })?;
+    write_with(&NO_QUIRKS, model, request)
+}
+pub(super) fn write_with(quirks: &Quirks, model: &str, request: &Request) -> Result<(Value, Vec<String>), ApiError> {
+    let written = AnthropicMessages.write_request(request, &To { model, quirks, want_usage: true })?;
     let dropped = written.dropped.iter().map(str::to_owned).collect();
     Ok((serde_json::from_slice(&written.body).unwrap(), dropped))
 }

@@ -1,8 +1,9 @@
 use serde_json::{Map, Number, Value, json};
 
-use super::write::{assistant, call, function, hello, refused, request, result, say, write, write_for};
+use super::write::{assistant, call, function, hello, refused, request, result, say, write, write_for, write_with};
 use crate::base::raw::to_raw;
 use crate::chat::{CacheHint, Effort, Media, Message, OutputFormat, Part, PartKind, Reasoning, Role, ToolChoice};
+use crate::dialect::Quirks;
 
 #[test]
 fn what_changes_the_answers_shape_is_refused_by_name() {
@@ -183,4 +184,28 @@ fn what_a_forced_tool_rules_out_is_told() {
     request.tool_choice = None;
     request.tools = vec![function("json_tool_call", None)];
     assert_eq!(write_for("claude-sonnet-4-5", &request).unwrap_err().param.as_deref(), Some("tools"));
+}
+
+#[test]
+fn a_providers_facts_about_its_models_are_obeyed() {
+    let facts =
+        json!({"output_cap": 1000, "thinking": "adaptive", "sampling": "refused", "structured_output": true, "forced_tools": false});
+    let own = json!({"models": [{"names": ["house-*"], "request": {"claude": facts}}]});
+    let quirks = Quirks::default().overlay(&own).unwrap();
+    let mut request = hello();
+    request.sampling.temperature = Number::from_f64(0.5);
+    request.reasoning = Some(Reasoning::Effort(Effort::Low));
+    request.tools = vec![function("f", None)];
+    request.tool_choice = Some(ToolChoice::Required);
+    let schema = to_raw(&json!({"type": "object", "properties": {}}));
+    request.output = OutputFormat::JsonSchema { name: "r".into(), description: None, schema, strict: None };
+    let (body, dropped) = write_with(&quirks, "house-1", &request).unwrap();
+    assert_eq!((&body["max_tokens"], &body["thinking"]), (&json!(1000), &json!({"type": "adaptive"})));
+    assert_eq!((&body["output_config"]["effort"], &body["output_config"]["format"]["type"]), (&json!("low"), &json!("json_schema")));
+    assert_eq!((body.get("temperature"), body.get("tool_choice")), (None, None));
+    assert_eq!(dropped, ["tool_choice", "temperature"]);
+    // Without them nothing of it is known.
+    let (body, _) = write_with(&Quirks::default(), "house-1", &request).unwrap();
+    assert_eq!((&body["max_tokens"], &body["tool_choice"]["type"]), (&json!(8192), &json!("any")));
+    assert_eq!(body["temperature"], 0.5);
 }

@@ -6,7 +6,11 @@ mod stream;
 
 use crate::dialect::{Quirks, Reply};
 
-static NO_QUIRKS: std::sync::LazyLock<Quirks> = std::sync::LazyLock::new(Quirks::default);
+/// Some models think by level.
+static QUIRKS: std::sync::LazyLock<Quirks> = std::sync::LazyLock::new(|| {
+    let rule = serde_json::json!({"models": [{"names": ["gpt-oss*"], "request": {"think_by_level": true}}]});
+    Quirks::default().overlay(&rule).unwrap()
+});
 
 fn reply() -> Reply {
     Reply {

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::NO_QUIRKS;
+use super::QUIRKS;
 use crate::base::raw::to_raw;
 use crate::chat::{
     ApiError, DialectId, Effort, Media, Message, OutputFormat, Part, PartKind, Reasoning, Request, Role, Sampling, Tool, ToolChoice,
@@ -28,7 +28,7 @@ fn request(messages: Vec<Message>) -> Request {
     Request { messages, ..Request::new(DialectId::OpenAiChat, "fast") }
 }
 fn write_for(model: &str, request: &Request) -> Result<(Value, Vec<String>), ApiError> {
-    let written = Ollama.write_request(request, &To { model, quirks: &NO_QUIRKS, want_usage: true })?;
+    let written = Ollama.write_request(request, &To { model, quirks: &QUIRKS, want_usage: true })?;
     Ok((serde_json::from_slice(&written.body).unwrap(), written.dropped.iter().map(str::to_owned).collect()))
 }
 fn write(request: &Request) -> (Value, Vec<String>) {

@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
 
-use super::NO_QUIRKS;
+use super::QUIRKS;
 use crate::chat::{ApiError, DialectId, Effort, Media, Message, OutputFormat, PartKind, Reasoning, Request, Role, Tool, ToolKind};
 use crate::dialect::ollama::OllamaGenerate;
 use crate::dialect::{Dialect, To};
 
-const TO: fn() -> To<'static> = || To { model: "gpt-oss:20b", quirks: &NO_QUIRKS, want_usage: true };
+const TO: fn() -> To<'static> = || To { model: "gpt-oss:20b", quirks: &QUIRKS, want_usage: true };
 
 fn read(body: &Value) -> Result<Request, ApiError> {
     OllamaGenerate.read_request(body.to_string().as_bytes())
