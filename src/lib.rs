@@ -28,6 +28,7 @@
 //!    `proxy::forward` goes through the targets. Each attempt passes the target's breaker and limits (`proxy::admit`);
 //!    `proxy::exchange` edits the request (same dialect) or translates it (another), has [`upstream`] send it, and judges the
 //!    answer by head *and* first content. Until then nothing has gone to the client, and another attempt is free.
+//!    Embeddings and rerank go the same way, but ask and answer in one piece (`proxy::beside`).
 //! 5. `proxy::respond` writes the head; the body is a `proxy::Body`: bytes at hand, an event stream that is relayed or
 //!    translated as it is polled, or bytes passed on.
 //! 6. The `Meter` on the body fires once, when the body ends, breaks or is dropped: the `Attempt` it carries tells the breaker

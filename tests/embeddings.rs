@@ -281,7 +281,10 @@ async fn documents_are_put_in_order_in_every_format() {
         }
     }
     for (path, body, _) in RANKINGS {
-        let nowhere = sidecar.post(path, &body("anthropic/m", &["x"])).await;
-        assert_eq!(nowhere.status(), 404, "{path}: {}", nowhere.text());
+        for vendor in ["anthropic", "gemini", "ollama"] {
+            let nowhere = sidecar.post(path, &body(&format!("{vendor}/m"), &["x"])).await;
+            assert_eq!(nowhere.status(), 404, "{path} before {vendor}: {}", nowhere.text());
+            assert!(nowhere.text().contains("does not have this endpoint"), "{path} before {vendor}: {}", nowhere.text());
+        }
     }
 }
