@@ -16,9 +16,10 @@ use support::sidecar::Sidecar;
 const KEY: &str = "vendor-key-0123456789";
 
 /// The vendors' types, the path of the base URL that their own SDKs take, a model for embeddings, and whether tokens are told.
-const VENDORS: [(&str, &str, &str, bool); 5] = [
+const VENDORS: [(&str, &str, &str, bool); 6] = [
     ("openai", "/v1", "m", true),
     ("gemini", "", "m", false),
+    ("cohere", "", "m", true),
     ("ollama", "", "m", true),
     ("qwen", "/compatible-mode/v1", "m", true),
     ("qwen_native", "/api/v1", "m", true),
@@ -263,7 +264,7 @@ const RANKINGS: [Ranking; 3] = [
 #[tokio::test]
 async fn documents_are_put_in_order_in_every_format() {
     let sidecar = start_with("").await;
-    for vendor in ["openai", "qwen", "qwen_native"] {
+    for vendor in ["openai", "cohere", "qwen", "qwen_native"] {
         for (path, body, results) in RANKINGS {
             let about = format!("{path} before {vendor}");
             let model = format!("{vendor}/m");

@@ -13,7 +13,7 @@ from ollama import Client as Ollama
 from sidecar import Sidecar, Simulator
 
 TEXTS = ["Grüße 😀", "two"]
-VENDORS = {"openai": "/v1", "gemini": "", "ollama": "", "qwen": "/compatible-mode/v1", "qwen_native": "/api/v1"}
+VENDORS = {"openai": "/v1", "gemini": "", "cohere": "", "ollama": "", "qwen": "/compatible-mode/v1", "qwen_native": "/api/v1"}
 
 
 @pytest.fixture(scope="module")
