@@ -7,7 +7,8 @@ const HEAD: &str = "| `type` | vendor | format | key taken from, unless `api_key
 fn row(id: &str) -> String {
     let Some(row) = vendor::vendor(id) else { return String::new() };
     let names: Vec<String> = std::iter::once(id).chain(row.aliases.iter().map(String::as_str)).map(|name| format!("`{name}`")).collect();
-    let env: Vec<String> = row.env.iter().map(|name| format!("`{name}`")).collect();
+    let mut env: Vec<String> = row.env.iter().map(|name| format!("`{name}`")).collect();
+    env.extend(row.cloud.map(|cloud| cloud.identity().to_owned()));
     let key = match (row.needs_key, env.is_empty()) {
         (_, true) => "none".to_owned(),
         (true, false) => env.join(" or "),

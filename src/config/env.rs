@@ -52,6 +52,7 @@ fn provider(vendor: &VendorFacts, base_url: &str, key: String) -> Provider {
         auth: ProviderAuth::Keys(vec![Secret::new(key)]),
         organization: None,
         project: None,
+        location: None,
         api_version: None,
         deployments: BTreeMap::new(),
         headers: Vec::new(),

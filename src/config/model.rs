@@ -2,6 +2,7 @@
 //!
 //! Everything is optional here: what must be there depends on other values and is the business of `check`.
 
+mod cloud;
 mod limit;
 mod route;
 
@@ -16,6 +17,7 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use super::duration::Time;
 use super::size::{Count, Size};
 use super::text::Amount;
+pub use cloud::*;
 pub use limit::*;
 pub use route::*;
 
@@ -162,12 +164,16 @@ pub struct Provider {
     pub api_key: Option<String>,
     /// Several keys of one account instead of `api_key`: requests are spread over them, and one the vendor refuses is left alone for a while.
     pub api_keys: Vec<String>,
-    /// key: send `api_key` (default). forward: send the client's own credential on. none: send nothing.
-    pub auth: Auth,
+    /// key: send `api_key`. google: send tokens of a Google identity. forward: send the client's own credential on. none: send nothing. Default: the key, or what the vendor's cloud knows instead of one.
+    pub auth: Option<Auth>,
+    /// Who the sidecar is at Google Cloud.
+    pub google: Google,
     /// The organization requests are counted for, where the vendor knows such a thing.
     pub organization: Option<String>,
-    /// The project requests are counted for, where the vendor knows such a thing.
+    /// The project requests are counted for, where the vendor knows such a thing. Google Cloud: the project that is asked. Default there: GOOGLE_CLOUD_PROJECT, or the credentials file's.
     pub project: Option<String>,
+    /// Google Cloud: where it is asked, as in global, eu or europe-west4. Default: GOOGLE_CLOUD_LOCATION or CLOUD_ML_REGION, else global.
+    pub location: Option<String>,
     /// Azure: the `api-version`, as in 2024-10-21. Absent: the versionless `/openai/v1` API.
     pub api_version: Option<String>,
     /// Azure: the deployment of each model.
@@ -193,11 +199,11 @@ pub struct Provider {
 }
 
 /// Whose credential the vendor gets.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
-    #[default]
     Key,
+    Google,
     Forward,
     None,
 }

@@ -1,5 +1,6 @@
 //! The checked configuration: every value in its own type, every reference resolved.
 
+mod cloud;
 mod limit;
 mod route;
 
@@ -11,6 +12,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use crate::base::secret::Secret;
+pub use cloud::*;
 pub use limit::*;
 pub use route::*;
 
@@ -94,6 +96,8 @@ pub struct Provider {
     pub auth: ProviderAuth,
     pub organization: Option<String>,
     pub project: Option<String>,
+    /// Of a vendor that has several.
+    pub location: Option<String>,
     /// Azure's `api-version`; `None` means the `/openai/v1` form.
     pub api_version: Option<String>,
     /// Azure: model name to deployment name.
@@ -118,6 +122,8 @@ pub struct Provider {
 pub enum ProviderAuth {
     /// The vendor's usual header with one of these keys; there is at least one.
     Keys(Vec<Secret>),
+    /// A token of an identity at a cloud.
+    Cloud(CloudAuth),
     /// The client's own credential is sent on.
     Forward,
     /// The vendor needs none.

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 use super::anthropic_messages::ClaudeQuirks;
 use super::call_id::Form;
 use super::gemini::GeminiQuirks;
-pub(super) use names::fits;
+pub use names::fits;
 
 /// Deviations of one vendor. Empty means the vendor keeps to its dialect.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,14 @@ pub struct RequestQuirks {
     pub accept: Option<Vec<String>>,
     /// Embeddings come as numbers only: base64 is not asked for, but made of them.
     pub no_base64_vectors: bool,
+    /// Fields that every request gets.
+    pub fields: BTreeMap<String, Value>,
+    /// The path names the model, and the body must not.
+    pub model_in_path: bool,
+    /// Calls and their results have no ids, and belong together by their order.
+    pub no_call_ids: bool,
+    /// What a client says of a request for its own purposes can be sent as `labels`.
+    pub labels: bool,
     /// Fields beyond OpenAI's that the vendor knows, so that a translated request may use them (`top_k`, `thinking_budget`).
     pub knows: Vec<String>,
     /// The field that marks a content part as worth caching.
@@ -234,7 +242,7 @@ impl Quirks {
     }
 
     /// The request quirks that apply to a model, named as the vendor names it.
-    pub fn request_for<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a RequestQuirks> {
+    pub fn request_for<'a>(&'a self, model: &'a str) -> impl Iterator<Item = &'a RequestQuirks> + Clone {
         let rules = self.models.iter().filter(move |rule| fits(&rule.names, &rule.except, model));
         std::iter::once(&self.request).chain(rules.map(|rule| &rule.request))
     }

@@ -15,13 +15,13 @@ use super::respond::Answer;
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, Collector, Event, Response, Usage, unfold};
 use crate::dialect::{Decode, Dialect, Reply, dialect};
-use crate::runtime::Provider;
+use crate::runtime::Target;
 use crate::vault::Watch;
 
 /// The parts of an answer that arrives.
 pub(super) struct Arriving<'a> {
     pub terms: Terms<'a>,
-    pub provider: &'a Provider,
+    pub target: &'a Target,
     /// Both ends speak the same dialect.
     pub same: bool,
     pub source: Source,
@@ -47,7 +47,7 @@ impl Arriving<'_> {
     }
 
     fn vendor(&self) -> &'static dyn Dialect {
-        self.provider.speaks(self.terms.call.dialect)
+        self.target.speaks(self.terms.call.dialect)
     }
 
     fn client(&self) -> &'static dyn Dialect {
@@ -57,7 +57,7 @@ impl Arriving<'_> {
     async fn stream(self, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
         let mode = if self.same && !self.terms.call.wants_whole_calls() {
-            Mode::Relay(client.tap(&self.reply, &self.provider.quirks))
+            Mode::Relay(client.tap(&self.reply, &self.target.provider.quirks))
         } else {
             let decoder = vendor.decoder();
             let decoder: Box<dyn Decode> = match self.watch {
@@ -66,7 +66,7 @@ impl Arriving<'_> {
             };
             Mode::Translate { decoder, encoder: self.terms.call.encoder(&self.reply), events: Vec::new() }
         };
-        let (max_event, least) = (self.terms.snapshot.config.server.max_event, self.provider.timeout.min_tokens_per_second);
+        let (max_event, least) = (self.terms.snapshot.config.server.max_event, self.target.provider.timeout.min_tokens_per_second);
         let mut stream = EventStream::new(self.source, vendor.framing(), mode, client, max_event, least);
         stream.prime().await?;
         attempt.content(true);
@@ -96,7 +96,7 @@ impl Arriving<'_> {
         let (vendor, client) = (self.vendor(), self.client());
         let body = collect(self.source, self.terms.snapshot.config.server.max_response).await?;
         let (body, usage) = if self.same && !streamed {
-            let edited = client.edit_response(body, &self.reply, &self.provider.quirks)?;
+            let edited = client.edit_response(body, &self.reply, &self.target.provider.quirks)?;
             (edited.body, edited.usage)
         } else {
             // The vendor may stream although it was not asked to: the stream is collected.

@@ -17,6 +17,7 @@ use super::call::{Asked, Call};
 use super::exchange::{Failed, Terms, ambiguous, note_dropped, refused_here};
 use super::meter::Meter;
 use super::respond::{self, Answer};
+use super::send::send;
 use super::worker::Worker;
 use super::{classify, forward, headers, outgoing, rate_hint, single, vendor_error};
 use crate::chat::{ApiError, ErrorKind, Fault, Usage};
@@ -113,10 +114,10 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     let provider = &*attempt.target.provider;
     let path = provider.path(Endpoint::Other(&sent.path), &attempt.target.model, None);
     let body = sent.body.into();
-    let mut request =
-        outgoing::request(provider, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
+    let mut request = outgoing::request(&attempt.target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body)
+        .map_err(refused_here)?;
     outgoing::set_json(&mut request);
-    let response = single::send(worker, provider, request, by).await?;
+    let response = send(worker, provider, attempt.credential, request, by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: give_up_at, heartbeat: idle };
     let (head, body) = response.into_parts();
@@ -126,7 +127,7 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     let most = snapshot.config.server.max_response;
     let source = Source::new(body, coding, most, deadlines).map_err(ambiguous)?;
     if !head.status.is_success() {
-        return Err(single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await);
+        return Err(single::refused_by_vendor(&attempt.target, &Response::from_parts(head, ()), source).await);
     }
     let body = collect(source, most).await.map_err(ambiguous)?;
     Ok((head.headers, body))

@@ -15,12 +15,12 @@ use super::call::Call;
 use super::exchange::{Failed, ambiguous, refused_here};
 use super::meter::Meter;
 use super::respond::{Answer, ESTIMATED};
+use super::send::send;
 use super::worker::Worker;
 use super::{outgoing, single};
 use crate::chat::ApiError;
 use crate::dialect::{CountTokens, To, estimate_tokens};
 use crate::runtime::Target;
-use crate::vendor::Endpoint;
 
 const MAX_ANSWER: usize = 64 << 10;
 
@@ -53,9 +53,9 @@ struct Question {
 /// `None` where the vendor cannot count, or not what the client sent.
 fn question(call: &Call, counter: &dyn CountTokens, target: &Target) -> Result<Option<Question>, ApiError> {
     let provider = &*target.provider;
-    let Some(vendor) = provider.dialect().count_tokens() else { return Ok(None) };
+    let Some(vendor) = target.dialect().count_tokens() else { return Ok(None) };
     let to = To { model: provider.body_model(&target.model), quirks: &provider.quirks, want_usage: false };
-    if provider.dialect_id() == call.dialect {
+    if target.dialect_id() == call.dialect {
         return Ok(Some(Question { vendor, body: counter.edit_count(&call.body, &to)?.body, is_relayed: true }));
     }
     let request = counter.read_count_request(&call.body)?;
@@ -74,12 +74,12 @@ async fn ask(
     let provider = &*target.provider;
     let Question { vendor, body, is_relayed } = question;
     let query = call.query.as_deref().filter(|_| is_relayed);
-    let path = provider.path(Endpoint::Other(&vendor.count_path(&target.model)), &target.model, query);
+    let path = target.count_path(vendor, query);
     let body = body.into();
     let mut request =
-        outgoing::request(provider, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
+        outgoing::request(&target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
     outgoing::set_json(&mut request);
-    let response = single::send(worker, provider, request, by).await?;
+    let response = send(worker, provider, attempt.credential, request, by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: by, heartbeat: idle };
     let (head, body) = response.into_parts();
@@ -87,7 +87,7 @@ async fn ask(
     let source = Source::new(body, coding, MAX_ANSWER, deadlines).map_err(ambiguous)?;
     let is_success = head.status.is_success();
     if !is_success {
-        return Err(single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await);
+        return Err(single::refused_by_vendor(&target, &Response::from_parts(head, ()), source).await);
     }
     let body = collect(source, MAX_ANSWER).await.map_err(ambiguous)?;
     if is_relayed {

@@ -14,6 +14,7 @@ use super::attempt::{Attempt, End};
 use super::body::source::{Deadlines, Source};
 use super::call::{Asked, Call};
 use super::respond::Answer;
+use super::send::send;
 use super::worker::Worker;
 use super::{beside, classify, headers, outgoing, rate_hint, thinking, vendor_error};
 use crate::base::outcome::AttemptClass;
@@ -22,7 +23,6 @@ use crate::config::Unsupported;
 use crate::dialect::{To, Written, dialect, estimate_tokens};
 use crate::runtime::{Snapshot, Target};
 use crate::upstream::{self, SendError, SendErrorKind};
-use crate::vendor::Endpoint;
 
 /// An answer that has begun, and the attempt it comes by.
 pub(super) struct Accepted {
@@ -91,16 +91,11 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let Terms { worker, snapshot, call, give_up_at, .. } = terms;
     let target = Arc::clone(&attempt.target);
     let provider = &*target.provider;
-    let same = provider.speaks(call.dialect).id() == call.dialect;
+    let same = target.speaks(call.dialect).id() == call.dialect;
     let written = write(terms, &target, same).map_err(refused_here)?;
     let request = prepare(call, &target, attempt.credential, written.body).map_err(refused_here)?;
     let first_token_at = (Instant::now() + provider.timeout.first_token).min(give_up_at);
-    let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
-    let response = match tokio::time::timeout_at(first_token_at, sending).await {
-        Ok(Ok(response)) => response,
-        Ok(Err(error)) => return Err(send_failed(&error)),
-        Err(_) => return Err(ambiguous(ApiError::timeout("the upstream did not begin its answer within the time allowed"))),
-    };
+    let response = send(worker, provider, attempt.credential, request, first_token_at).await?;
     let deadlines = Deadlines {
         first: Some(first_token_at),
         idle: provider.timeout.idle,
@@ -115,7 +110,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let source = Source::new(body, coding, snapshot.config.server.max_response, deadlines).map_err(ambiguous)?;
     if !head.status.is_success() {
         let status = head.status.as_u16();
-        let error = vendor_error::read(provider, &Response::from_parts(head, ()), source).await;
+        let error = vendor_error::read(&target, &Response::from_parts(head, ()), source).await;
         return Err(Failed { class: classify::answer(status, &error), status, hopeless: false, error });
     }
     let mut reply = call.reply(&target.model);
@@ -125,7 +120,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let mut out = HeaderMap::with_capacity(20);
     headers::to_client(&head.headers, &mut out);
     let watch = if same { None } else { thinking::watch(worker, call, &target) };
-    let arriving = Arriving { terms, provider, same, source, reply, watch, headers: out };
+    let arriving = Arriving { terms, target: &target, same, source, reply, watch, headers: out };
     let answered = arriving.take(&head.headers, attempt).await;
     let dropped = written.dropped.iter().map(str::to_owned).collect();
     answered.map(|(answer, usage)| (answer, usage, dropped)).map_err(|mut error| {
@@ -140,13 +135,12 @@ fn to(target: &Target) -> To<'_> {
 
 /// Writes the request for the target: edited where both ends speak the same dialect, translated where they do not.
 fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same: bool) -> Result<Written, ApiError> {
-    let provider = &*target.provider;
     let to = to(target);
     let written = if same {
         dialect(call.dialect).edit_request(&call.body, &to)?
     } else {
         let request = thinking::restored(worker, call, target)?;
-        provider.dialect().write_request(request.as_ref(), &to)?
+        target.dialect().write_request(request.as_ref(), &to)?
     };
     note_dropped(worker, snapshot, target, &written.dropped)?;
     Ok(written)
@@ -175,13 +169,12 @@ pub(super) fn note_dropped(worker: &Worker, snapshot: &Snapshot, target: &Target
 }
 
 fn prepare(call: &Call, target: &Target, credential: usize, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
-    let provider = &*target.provider;
-    let spoken = provider.speaks(call.dialect);
+    let spoken = target.speaks(call.dialect);
     let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
     let asked = if spoken.id() == call.dialect { &call.body } else { &body };
     let envelope = spoken.envelope(&to(target), call.view.stream, asked);
-    let path = provider.path(Endpoint::Chat(&envelope.path), &target.model, query);
-    let mut request = outgoing::request(provider, credential, Method::POST, &path, &call.headers, call.dialect, body.into())?;
+    let path = target.chat_path(&envelope.path, call.view.stream, query);
+    let mut request = outgoing::request(target, credential, Method::POST, &path, &call.headers, call.dialect, body.into())?;
     outgoing::set_json(&mut request);
     for (name, value) in envelope.headers {
         request.headers_mut().insert(*name, http::HeaderValue::from_static(value));

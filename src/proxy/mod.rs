@@ -29,6 +29,7 @@ mod redact;
 mod respond;
 mod retry_hint;
 mod route;
+mod send;
 mod single;
 mod thinking;
 mod vendor_error;

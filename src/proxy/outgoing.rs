@@ -6,16 +6,16 @@ use http::{HeaderMap, Method, Request};
 use super::headers;
 use super::ingress::presented_key;
 use crate::chat::{ApiError, DialectId};
-use crate::runtime::{CredentialKind, Provider, auth_header};
+use crate::runtime::{CredentialKind, Target, auth_header};
 use crate::upstream::RequestBody;
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!("CARGO_PKG_VERSION")));
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request to `provider` at `path` by one of its credentials, with the headers the vendor needs and those of the client's that may pass.
+/// A request to `target` at `path` by one of its provider's credentials, with the headers the vendor needs and those of the client's that may pass.
 pub(super) fn request(
-    provider: &Provider,
+    target: &Target,
     credential: usize,
     method: Method,
     path: &str,
@@ -23,6 +23,7 @@ pub(super) fn request(
     from: DialectId,
     body: RequestBody,
 ) -> Result<Request<RequestBody>, ApiError> {
+    let provider = &*target.provider;
     let mut request = Request::new(body);
     *request.method_mut() = method;
     *request.uri_mut() = path.parse().map_err(|_| ApiError::internal("the upstream's path cannot be written"))?;
@@ -30,9 +31,12 @@ pub(super) fn request(
     out.reserve(12);
     out.insert(HOST, provider.host.clone());
     out.insert(USER_AGENT, AGENT);
-    let spoken = provider.speaks(from);
+    let spoken = target.speaks(from);
     let relayed = if spoken.id() == from { spoken.relayed_headers() } else { &[] };
     headers::to_vendor(client, relayed, out);
+    for name in &provider.vendor.refuses_headers {
+        out.remove(name);
+    }
     if let Some((name, value)) = provider.vendor.version_header() {
         out.entry(HeaderName::from_static(name)).or_insert(HeaderValue::from_static(value));
     }
@@ -48,7 +52,8 @@ pub(super) fn request(
                 out.insert(name, value);
             }
         }
-        Some(CredentialKind::None) | None => {}
+        // A token is put in when the request is sent.
+        Some(CredentialKind::Tokens(_) | CredentialKind::None) | None => {}
     }
     Ok(request)
 }

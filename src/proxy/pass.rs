@@ -14,6 +14,7 @@ use super::admit::{self, Load, Wish};
 use super::body::source::{Deadlines, Source};
 use super::meter::Meter;
 use super::respond::{Answer, Content};
+use super::send::send;
 use super::worker::Worker;
 use super::{headers, ingress, models, outgoing, single};
 use crate::base::raw::{RawObject, to_raw};
@@ -60,14 +61,14 @@ pub(super) async fn run(
     meter.grant(admit::client(worker, client, load).await?);
     let by = meter.started() + provider.timeout.total;
     let mut attempt = single::begin(Wish { worker, client: client_name, load, conversation: None, by }, &target, meter).await?;
-    let mut outgoing = outgoing::request(provider, attempt.credential, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
+    let mut outgoing = outgoing::request(&target, attempt.credential, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
     headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
     if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {
         outgoing.headers_mut().insert(CONTENT_ENCODING, coding.clone());
     }
     let total = meter.started() + headers::total_timeout(&head.headers, provider.timeout.total);
     let by = (Instant::now() + provider.timeout.first_token).min(total);
-    let sent = single::send(worker, provider, outgoing, if upload { total } else { by }).await;
+    let sent = send(worker, provider, attempt.credential, outgoing, if upload { total } else { by }).await;
     let response = match sent {
         Ok(response) => response,
         Err(failed) => return Err(single::fail(&mut attempt, failed)),
@@ -89,7 +90,7 @@ pub(super) async fn run(
         return Ok(Answer { status: head.status, headers: out, content: Content::Raw(Box::new(source)) });
     }
     let source = Source::new(body, coding, MAX_ERROR, deadlines)?;
-    let failed = single::refused_by_vendor(provider, &Response::from_parts(head, ()), source).await;
+    let failed = single::refused_by_vendor(&target, &Response::from_parts(head, ()), source).await;
     Err(single::fail(&mut attempt, failed))
 }
 

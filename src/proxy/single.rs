@@ -3,20 +3,17 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response};
-use tokio::time::Instant;
+use http::Response;
 
 use super::admit::{self, Skip, Wish};
 use super::attempt::{Attempt, Budget, End};
 use super::body::source::Source;
-use super::exchange::{Failed, ambiguous, send_failed};
+use super::exchange::Failed;
 use super::meter::Meter;
-use super::worker::Worker;
 use super::{classify, vendor_error};
 use crate::base::outcome::AttemptClass;
 use crate::chat::ApiError;
-use crate::runtime::{Provider, Target};
-use crate::upstream::{Body, RequestBody};
+use crate::runtime::Target;
 
 /// Lets the attempt in, or says why not.
 pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Meter) -> Result<Attempt, ApiError> {
@@ -30,25 +27,10 @@ pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Mete
     Ok(Attempt::new(wish.worker, target, admitted, Budget::first(target)))
 }
 
-/// Sends the request and waits for the answer's head.
-pub(super) async fn send(
-    worker: &Worker,
-    provider: &Provider,
-    request: Request<RequestBody>,
-    by: Instant,
-) -> Result<Response<Body>, Failed> {
-    let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
-    match tokio::time::timeout_at(by, sending).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(error)) => Err(send_failed(&error)),
-        Err(_) => Err(ambiguous(ApiError::timeout("the upstream did not begin its answer within the time allowed"))),
-    }
-}
-
 /// The vendor answered with an error.
-pub(super) async fn refused_by_vendor(provider: &Provider, head: &Response<()>, source: Source) -> Failed {
+pub(super) async fn refused_by_vendor(target: &Target, head: &Response<()>, source: Source) -> Failed {
     let status = head.status().as_u16();
-    let error = vendor_error::read(provider, head, source).await;
+    let error = vendor_error::read(target, head, source).await;
     Failed { class: classify::answer(status, &error), status, hopeless: false, error }
 }
 

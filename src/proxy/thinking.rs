@@ -15,7 +15,7 @@ use crate::vault::{Pair, Watch};
 /// The client's request with the thinking that this target gave with its calls.
 pub(super) fn restored<'a>(worker: &Worker, call: &'a Call, target: &Target) -> Result<Cow<'a, Request>, ApiError> {
     let request = call.hub()?;
-    if !target.provider.dialect().signs_thinking() {
+    if !target.dialect().signs_thinking() {
         return Ok(Cow::Borrowed(request));
     }
     let restored = worker.runtime.vault.restore(request, pair(call, target), Instant::now());
@@ -28,7 +28,7 @@ pub(super) fn restored<'a>(worker: &Worker, call: &'a Call, target: &Target) -> 
 /// Looks for thinking in the target's answer; `None` where none will be signed.
 pub(super) fn watch(worker: &Worker, call: &Call, target: &Target) -> Option<Watch> {
     let vault = &worker.runtime.vault;
-    if !target.provider.dialect().signs_thinking() || !vault.is_on() {
+    if !target.dialect().signs_thinking() || !vault.is_on() {
         return None;
     }
     Some(Watch::new(vault, pair(call, target), call.hub().ok()?))
@@ -42,6 +42,6 @@ fn pair(call: &Call, target: &Target) -> Pair {
     };
     let provider: &Provider = &target.provider;
     // One vendor's accounts verify each other's signatures; whether a vendor behind another address is the same is not known.
-    let maker = [provider.dialect_id().as_str(), &provider.vendor.id, provider.base_url(), &target.model];
+    let maker = [target.dialect_id().as_str(), &provider.vendor.id, provider.base_url(), &target.model];
     Pair::of(&client, &maker)
 }

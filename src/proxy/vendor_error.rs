@@ -7,30 +7,30 @@ use super::body::collect::collect;
 use super::body::source::Source;
 use super::{redact, retry_hint};
 use crate::chat::{ApiError, ErrorKind, Fault};
-use crate::runtime::Provider;
+use crate::runtime::{Credential, Provider, Target};
 use crate::upstream::{SendError, SendErrorKind};
 
 /// The largest error body that is read.
 const MAX_ERROR: usize = 256 << 10;
 
 /// Reads a vendor's error answer.
-pub(super) async fn read(provider: &Provider, head: &Response<()>, source: Source) -> ApiError {
+pub(super) async fn read(target: &Target, head: &Response<()>, source: Source) -> ApiError {
     // An error body that breaks off still has its status.
     let body = collect(source, MAX_ERROR).await.unwrap_or_default();
-    of_answer(provider, head.status(), head.headers(), &body)
+    of_answer(target, head.status(), head.headers(), &body)
 }
 
 /// A vendor's error answer as the client is told it: status kept, words redacted, hints translated.
-pub(super) fn of_answer(provider: &Provider, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ApiError {
+pub(super) fn of_answer(target: &Target, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> ApiError {
     if status.is_redirection() || status.is_informational() {
         return ApiError::upstream("upstream_redirect", "the upstream answered with a redirect, which is not followed");
     }
-    let mut error = provider.dialect().read_error(status.as_u16(), body);
+    let mut error = target.dialect().read_error(status.as_u16(), body);
     if matches!(status.as_u16(), 401) || matches!(error.kind, ErrorKind::Authentication) {
         error.code = Some("upstream_auth_failed".into());
         error.kind = ErrorKind::Authentication;
     }
-    error.message = redacted(provider, &error.message);
+    error.message = redacted(&target.provider, &error.message);
     error.retry_after = error.retry_after.or_else(|| retry_hint::read(headers, &error.message));
     if error.kind == ErrorKind::InsufficientQuota {
         error.should_retry = Some(false);
@@ -40,7 +40,8 @@ pub(super) fn of_answer(provider: &Provider, status: StatusCode, headers: &Heade
 
 /// A text without the provider's keys and host.
 pub(super) fn redacted(provider: &Provider, message: &str) -> String {
-    let mut secrets: Vec<&str> = provider.credentials.iter().map(|credential| credential.exposed()).collect();
+    let exposed: Vec<_> = provider.credentials.iter().map(Credential::exposed).collect();
+    let mut secrets: Vec<&str> = exposed.iter().map(AsRef::as_ref).collect();
     secrets.push(&provider.origin.key.host);
     redact::message(message, &secrets).into_owned()
 }

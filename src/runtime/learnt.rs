@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{Method, Request};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -13,6 +13,7 @@ use super::model_page;
 use super::provider::Provider;
 use crate::upstream::{Pool, RequestBody};
 use crate::vendor::Endpoint;
+use crate::vendor::auth::Grant;
 
 /// How long a list is good for.
 const FRESH: Duration = Duration::from_secs(600);
@@ -99,8 +100,12 @@ async fn fetch(provider: &Provider, pool: &Pool, query: Option<&str>) -> Result<
         .uri(provider.path(Endpoint::Models, "", query))
         .header(http::header::HOST, provider.host.clone())
         .header(http::header::ACCEPT, "application/json");
-    if let Some(CredentialKind::Header(name, value)) = provider.credentials.first().map(|credential| &credential.kind) {
-        request = request.header(name, value.clone());
+    match provider.credentials.first().map(|credential| &credential.kind) {
+        Some(CredentialKind::Header(name, value)) => request = request.header(name, value.clone()),
+        Some(CredentialKind::Tokens(tokens)) => match &*tokens.get().await.map_err(|e| e.to_string())? {
+            Grant::Bearer(value) => request = request.header(AUTHORIZATION, value.clone()),
+        },
+        Some(CredentialKind::Forward(_) | CredentialKind::None) | None => {}
     }
     for (name, value) in &provider.headers {
         request = request.header(name, value.clone());
@@ -113,14 +118,5 @@ async fn fetch(provider: &Provider, pool: &Pool, query: Option<&str>) -> Result<
     if !response.status().is_success() {
         return Err(format!("status {}", response.status()));
     }
-    let mut body = response.into_body();
-    let mut text = Vec::new();
-    while let Some(chunk) = std::future::poll_fn(|cx| body.poll_data(cx)).await {
-        let chunk: Bytes = chunk.map_err(|e| e.to_string())?;
-        if text.len() + chunk.len() > MAX_LIST {
-            return Err("the list is too long".into());
-        }
-        text.extend_from_slice(&chunk);
-    }
-    Ok(text)
+    response.into_body().collect(MAX_LIST).await.map_err(|e| e.to_string())
 }

@@ -1,4 +1,4 @@
-//! State that outlives a configuration: limiters, breakers, retry budgets and measured times. It is kept by identity, so that
+//! State that outlives a configuration: limiters, breakers, retry budgets, tokens and measured times. It is kept by identity, so that
 //! a reload neither refills a bucket nor closes a breaker, and a snapshot holds what it uses of it.
 
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::settings;
+use super::tokens::Tokens;
 use crate::config;
 use crate::limit::{Breaker, Keyed, Latency, Limiter, RetryBudget, Transition};
 use crate::metrics::Metrics;
@@ -21,6 +22,7 @@ pub struct Live {
     circuits: Keyed<String, Circuit>,
     parked: Keyed<String, NotBefore>,
     measures: Keyed<String, Measures>,
+    tokens: Keyed<String, Tokens>,
 }
 
 /// What is known of one (provider, model, credential).
@@ -52,6 +54,7 @@ impl Live {
             circuits: Keyed::new(),
             parked: Keyed::new(),
             measures: Keyed::new(),
+            tokens: Keyed::new(),
         }
     }
 
@@ -89,6 +92,10 @@ impl Live {
 
     pub(super) fn parked(&self, identity: String) -> Arc<NotBefore> {
         self.parked.get_or_insert(identity, NotBefore::default)
+    }
+
+    pub(super) fn tokens(&self, identity: String, make: impl FnOnce() -> Tokens) -> Arc<Tokens> {
+        self.tokens.get_or_insert(identity, make)
     }
 
     pub(super) fn measures(&self, identity: String) -> Arc<Measures> {

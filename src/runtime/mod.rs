@@ -13,6 +13,7 @@ mod route;
 mod settings;
 mod snapshot;
 mod target;
+mod tokens;
 pub mod watch;
 
 pub use clients::ClientEntry;
@@ -24,3 +25,4 @@ pub use reload::{Load, LoadFailure, ReloadStatus, Runtime};
 pub use route::{Candidate, CauseSet, Degraded, Hedge, Mirror, Route, fnv};
 pub use snapshot::{ProviderEntry, Resolved, Snapshot};
 pub use target::Target;
+pub use tokens::Tokens;

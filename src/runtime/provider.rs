@@ -7,11 +7,11 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Uri};
 
 use super::credential::Credential;
-use crate::chat::DialectId;
+use super::live::Live;
 use crate::config::{self, Breaker, Limit, ProviderAuth, Retry, Timeouts};
-use crate::dialect::{Dialect, Quirks, dialect};
+use crate::dialect::Quirks;
 use crate::upstream::{Origin, Origins};
-use crate::vendor::{Endpoint, Vendor, path, vendor};
+use crate::vendor::{Endpoint, Place, Vendor, path, vendor};
 
 /// An upstream that requests can be sent to.
 pub struct Provider {
@@ -36,7 +36,7 @@ pub struct Provider {
 
 impl Provider {
     /// The error says what is wrong, without the key.
-    pub fn new(source: &config::Provider, origins: &Origins) -> Result<Self, String> {
+    pub(super) fn new(source: &config::Provider, origins: &Origins, live: &Live) -> Result<Self, String> {
         let vendor = vendor(&source.vendor).ok_or_else(|| format!("unknown vendor `{}`", source.vendor))?;
         let url: Uri = source.base_url.parse().map_err(|_| format!("base_url `{}` is not a URL", source.base_url))?;
         let secure = url.scheme_str() == Some("https");
@@ -44,11 +44,17 @@ impl Provider {
         let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
         let origin = origins.get(secure, host, port, &source.tls)?;
         let authority = url.authority().map_or(host, |a| a.as_str());
+        let mut quota_project = None;
         let credentials = match &source.auth {
             ProviderAuth::Keys(keys) => keys
                 .iter()
                 .map(|key| Credential::key(&vendor.auth, key.expose()).ok_or("a key has characters that no header can hold"))
                 .collect::<Result<Vec<_>, _>>()?,
+            ProviderAuth::Cloud(identity) => {
+                let (credential, project) = Credential::cloud(identity, &source.tls, &source.name, live)?;
+                quota_project = project;
+                vec![credential]
+            }
             ProviderAuth::Forward => vec![Credential::forward(&vendor.auth)],
             ProviderAuth::None => vec![Credential::none()],
         };
@@ -62,8 +68,11 @@ impl Provider {
         if let Some(organization) = &source.organization {
             add("openai-organization", organization)?;
         }
-        if let Some(project) = &source.project {
+        if let Some(project) = source.project.as_ref().filter(|_| vendor.is_openai()) {
             add("openai-project", project)?;
+        }
+        if let Some(project) = &quota_project {
+            add("x-goog-user-project", project)?;
         }
         for (name, value) in &source.headers {
             add(name, value)?;
@@ -89,19 +98,6 @@ impl Provider {
         })
     }
 
-    pub fn dialect(&self) -> &'static dyn Dialect {
-        dialect(self.vendor.dialect)
-    }
-
-    /// The dialect that a request of this client dialect is sent in: the same where the vendor speaks it, else the vendor's own.
-    pub fn speaks(&self, client: DialectId) -> &'static dyn Dialect {
-        dialect(if self.vendor.also.contains(&client) { client } else { self.vendor.dialect })
-    }
-
-    pub fn dialect_id(&self) -> DialectId {
-        self.vendor.dialect
-    }
-
     pub fn base_url(&self) -> &str {
         &self.source.base_url
     }
@@ -113,8 +109,12 @@ impl Provider {
 
     /// Path and query of an endpoint.
     pub fn path(&self, endpoint: Endpoint<'_>, model: &str, query: Option<&str>) -> String {
-        let azure = self.source.api_version.as_deref().map(|version| (version, &self.source.deployments));
-        path(self.vendor.layout, &self.base_path, endpoint, azure, model, query)
+        let place = match (&self.source.api_version, &self.source.project, &self.source.location) {
+            (Some(version), ..) => Place::Azure(version, &self.source.deployments),
+            (None, Some(project), Some(location)) => Place::Google(project, location),
+            _ => Place::None,
+        };
+        path(self.vendor.layout, &self.base_path, endpoint, place, model, query)
     }
 
     /// The model's name in a request's body: at Azure's `/openai/v1` the deployment's.

@@ -92,7 +92,7 @@ impl Snapshot {
         let mut by_name = HashMap::with_capacity(config.providers.len());
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, source) in &config.providers {
-            let provider = Arc::new(Provider::new(source, origins).map_err(|e| format!("providers.{name}: {e}"))?);
+            let provider = Arc::new(Provider::new(source, origins, live).map_err(|e| format!("providers.{name}: {e}"))?);
             let before = previous.and_then(|p| p.by_name.get(name));
             let named = named.remove(name.as_str()).unwrap_or_default();
             let entry = Arc::new(ProviderEntry::new(provider, named, live, before));

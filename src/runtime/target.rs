@@ -7,8 +7,11 @@ use super::credential::Credential;
 use super::live::{Circuit, Live, Measures, NotBefore};
 use super::provider::Provider;
 use super::settings;
+use crate::chat::DialectId;
+use crate::dialect::{CountTokens, Dialect, dialect};
 use crate::limit::{Limiter, RetryBudget};
 use crate::metrics::{Metrics, TargetMetrics};
+use crate::vendor::{Endpoint, Family};
 
 /// Retries in ten seconds that a provider always allows: three a second.
 const FEW_RETRIES: u64 = 30;
@@ -17,6 +20,8 @@ const FEW_RETRIES: u64 = 30;
 pub struct Target {
     pub provider: Arc<Provider>,
     pub model: Arc<str>,
+    /// The vendor's models of another dialect, where this is one of them.
+    family: Option<&'static Family>,
     shared: Arc<ProviderParts>,
     /// The model as metrics may name it.
     label: String,
@@ -70,10 +75,42 @@ impl Target {
         Self {
             provider: Arc::clone(provider),
             model: Arc::from(model),
+            family: provider.vendor.family(model),
             shared: Arc::clone(shared),
             label: label.to_owned(),
             parts: OnceLock::new(),
             handles: OnceLock::new(),
+        }
+    }
+
+    /// The dialect the model speaks.
+    pub fn dialect_id(&self) -> DialectId {
+        self.family.map_or(self.provider.vendor.dialect, |family| family.dialect)
+    }
+
+    pub fn dialect(&self) -> &'static dyn Dialect {
+        dialect(self.dialect_id())
+    }
+
+    /// The dialect that a request of this client dialect is sent in: the same where it is spoken here, else the model's own.
+    pub fn speaks(&self, client: DialectId) -> &'static dyn Dialect {
+        let also = self.family.is_none() && self.provider.vendor.also.contains(&client);
+        dialect(if also { client } else { self.dialect_id() })
+    }
+
+    /// Path and query of the chat endpoint, whose path in the dialect is `usual`.
+    pub fn chat_path(&self, usual: &str, stream: bool, query: Option<&str>) -> String {
+        match self.family {
+            Some(family) => self.provider.path(Endpoint::Chat(&family.chat_path(&self.model, stream)), &self.model, None),
+            None => self.provider.path(Endpoint::Chat(usual), &self.model, query),
+        }
+    }
+
+    /// Path and query of the endpoint that counts tokens.
+    pub fn count_path(&self, counter: &dyn CountTokens, query: Option<&str>) -> String {
+        match self.family {
+            Some(family) => self.provider.path(Endpoint::Other(&family.count_path(&self.model)), &self.model, None),
+            None => self.provider.path(Endpoint::Other(&counter.count_path(&self.model)), &self.model, query),
         }
     }
 

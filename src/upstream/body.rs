@@ -99,6 +99,19 @@ impl Body {
         self.incoming.is_end_stream()
     }
 
+    /// All of the body, if that is no more than `most` bytes.
+    pub async fn collect(mut self, most: usize) -> Result<Vec<u8>, SendError> {
+        let mut all = Vec::new();
+        while let Some(bytes) = std::future::poll_fn(|cx| self.poll_data(cx)).await {
+            let bytes = bytes?;
+            if all.len() + bytes.len() > most {
+                return Err(SendError::new(SendErrorKind::Protocol, format_args!("a body of more than {most} bytes")));
+            }
+            all.extend_from_slice(&bytes);
+        }
+        Ok(all)
+    }
+
     /// The next bytes; `None` at the clean end. Trailers are passed over.
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
         if let Poll::Ready(ready) = self.poll_incoming(cx) {

@@ -6,9 +6,9 @@ use std::sync::LazyLock;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
-use super::Layout;
+use super::{Family, Layout};
 use crate::chat::DialectId;
-use crate::config::VendorFacts;
+use crate::config::{Cloud, VendorFacts};
 use crate::dialect::Quirks;
 use crate::dialect::embeddings::EmbeddingsId;
 use crate::dialect::rerank::RerankId;
@@ -32,6 +32,9 @@ pub struct Vendor {
     /// Other dialects it speaks, under the same base URL.
     #[serde(default, deserialize_with = "dialect_ids")]
     pub also: Vec<DialectId>,
+    /// Models that speak another dialect.
+    #[serde(default)]
+    families: Vec<Family>,
     /// What the vendor's own SDK takes as base URL; `None` where every user has one of their own.
     #[serde(default)]
     pub base_url: Option<String>,
@@ -41,8 +44,14 @@ pub struct Vendor {
     /// The rows that a provider's `api` chooses from.
     #[serde(default)]
     pub apis: BTreeMap<String, String>,
+    /// Locations whose base URL has another form.
+    #[serde(default)]
+    locations: BTreeMap<String, String>,
     pub layout: Layout,
     pub auth: Auth,
+    /// Whose identities it takes instead of a key.
+    #[serde(default)]
+    pub cloud: Option<Cloud>,
     /// `false` where a server may be open.
     #[serde(default = "yes")]
     pub needs_key: bool,
@@ -59,6 +68,9 @@ pub struct Vendor {
     pub needs: Vec<String>,
     #[serde(default)]
     version: Option<Version>,
+    /// A client's headers that it must not get.
+    #[serde(default)]
+    pub refuses_headers: Vec<String>,
     /// The page that backs the row.
     pub docs: String,
     #[serde(default)]
@@ -108,6 +120,11 @@ impl Vendor {
         }
     }
 
+    /// The models that speak another dialect, where this is one of them.
+    pub fn family(&self, model: &str) -> Option<&Family> {
+        self.families.iter().find(|family| family.has(model))
+    }
+
     /// The header that pins the API's version.
     pub fn version_header(&self) -> Option<(&str, &str)> {
         self.version.as_ref().map(|version| (version.header.as_str(), version.value.as_str()))
@@ -133,6 +150,8 @@ pub fn facts() -> Vec<VendorFacts> {
         default_base_url: row.base_url.clone(),
         regions: row.regions.clone(),
         apis: row.apis.clone(),
+        locations: row.locations.clone(),
+        cloud: row.cloud,
         needs_key: row.needs_key,
         required: row.needs.clone(),
     };
@@ -143,7 +162,7 @@ fn yes() -> bool {
     true
 }
 
-fn dialect_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DialectId, D::Error> {
+pub(super) fn dialect_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DialectId, D::Error> {
     named(&String::deserialize(deserializer)?)
 }
 

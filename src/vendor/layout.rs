@@ -29,6 +29,19 @@ pub enum Layout {
     Dashscope,
     /// As `openai`, with chat at `{base}/chat`.
     Writer,
+    /// `{base}/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:generateContent`, or without project
+    /// and location where there is none; a base URL that ends in a version is taken too.
+    Vertex,
+}
+
+/// What a provider's own settings add to its paths.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    None,
+    /// The API's version, and the deployment of each model.
+    Azure(&'a str, &'a BTreeMap<String, String>),
+    /// A project and its location.
+    Google(&'a str, &'a str),
 }
 
 /// What is asked of a vendor.
@@ -42,17 +55,10 @@ pub enum Endpoint<'a> {
 }
 
 /// Everything but these is escaped in a path segment.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The path and query of an endpoint. `base` is the base URL's path without a trailing slash; `query` is the client's own.
-pub fn path(
-    layout: Layout,
-    base: &str,
-    endpoint: Endpoint<'_>,
-    azure: Option<(&str, &BTreeMap<String, String>)>,
-    model: &str,
-    query: Option<&str>,
-) -> String {
+pub fn path(layout: Layout, base: &str, endpoint: Endpoint<'_>, place: Place<'_>, model: &str, query: Option<&str>) -> String {
     let suffix = match endpoint {
         // Unasked, only a few are told at once.
         Endpoint::Models if layout == Layout::Gemini => "/models?pageSize=1000",
@@ -60,6 +66,7 @@ pub fn path(
         Endpoint::Models if layout == Layout::Ollama => "/api/tags",
         // Unasked, only twenty are told.
         Endpoint::Models if layout == Layout::Cohere => "/v1/models?page_size=1000",
+        Endpoint::Models if layout == Layout::Vertex => "/publishers/google/models?pageSize=1000",
         Endpoint::Models => "/models",
         Endpoint::Chat(path) | Endpoint::Other(path) => path,
     };
@@ -90,14 +97,26 @@ pub fn path(
                 None => format!("{base}{suffix}"),
             }
         }
-        Layout::Azure => match azure {
-            None if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
-            None => format!("{base}/openai/v1{suffix}"),
-            Some((_, deployments)) if is_deployment_endpoint(suffix) => {
+        Layout::Vertex => {
+            let (root, version) = ["/v1", "/v1beta1"].iter().find_map(|v| Some((base.strip_suffix(v)?, *v))).unwrap_or((base, "/v1"));
+            let publisher = if suffix.starts_with("/publishers/") { "" } else { "/publishers/google" };
+            match place {
+                // Only this version lists them, and they are the same everywhere.
+                _ if endpoint == Endpoint::Models => format!("{root}/v1beta1{suffix}"),
+                Place::Google(project, location) => {
+                    format!("{root}{version}/projects/{project}/locations/{location}{publisher}{suffix}")
+                }
+                _ => format!("{root}{version}{publisher}{suffix}"),
+            }
+        }
+        Layout::Azure => match place {
+            Place::Azure(_, deployments) if is_deployment_endpoint(suffix) => {
                 let deployment = deployments.get(model).map_or(model, String::as_str);
                 format!("{base}/openai/deployments/{}{suffix}", utf8_percent_encode(deployment, SEGMENT))
             }
-            Some(_) => format!("{base}/openai{suffix}"),
+            Place::Azure(..) => format!("{base}/openai{suffix}"),
+            _ if base.ends_with("/openai/v1") => format!("{base}{suffix}"),
+            _ => format!("{base}/openai/v1{suffix}"),
         },
     };
     let mut separator = if suffix.contains('?') { '&' } else { '?' };
@@ -108,7 +127,7 @@ pub fn path(
             separator = '&';
         }
     };
-    if let (Layout::Azure, Some((version, _))) = (layout, azure) {
+    if let (Layout::Azure, Place::Azure(version, _)) = (layout, place) {
         add(&format!("api-version={}", utf8_percent_encode(version, SEGMENT)));
         let others = query.unwrap_or_default().split('&').filter(|pair| !pair.starts_with("api-version="));
         others.for_each(add);
@@ -171,7 +190,20 @@ mod tests {
             (Layout::Azure, "", CHAT, None, None, "/openai/v1/chat/completions"),
             (Layout::Azure, "/openai/v1", CHAT, None, None, "/openai/v1/chat/completions"),
         ] {
-            assert_eq!(path(layout, base, endpoint, azure, "gpt-4o", query), expected);
+            let place = azure.map_or(Place::None, |(version, deployments)| Place::Azure(version, deployments));
+            assert_eq!(path(layout, base, endpoint, place, "gpt-4o", query), expected);
         }
+    }
+
+    #[test]
+    fn vertex_is_asked_in_a_project_or_without() {
+        const GENERATE: Endpoint<'_> = Endpoint::Chat("/models/g:streamGenerateContent?alt=sse");
+        const PREDICT: Endpoint<'_> = Endpoint::Chat("/publishers/anthropic/models/c:rawPredict");
+        let at = |base, endpoint, place, query| path(Layout::Vertex, base, endpoint, place, "m", query);
+        let (place, root) = (Place::Google("p", "eu"), "projects/p/locations/eu/publishers");
+        assert_eq!(at("", GENERATE, place, Some("a=b")), format!("/v1/{root}/google/models/g:streamGenerateContent?alt=sse&a=b"));
+        assert_eq!(at("/v1beta1", PREDICT, place, None), format!("/v1beta1/{root}/anthropic/models/c:rawPredict"));
+        assert_eq!(at("/x", GENERATE, Place::None, None), "/x/v1/publishers/google/models/g:streamGenerateContent?alt=sse");
+        assert_eq!(at("/x/v1", Endpoint::Models, place, None), "/x/v1beta1/publishers/google/models?pageSize=1000");
     }
 }

@@ -5,6 +5,7 @@
 
 mod access;
 mod address;
+mod cloud;
 mod effect;
 mod limit;
 mod listen;
@@ -20,7 +21,7 @@ use super::files::Files;
 use super::findings::{Findings, Report, SourceText};
 use super::model;
 use super::node::{KeyPath, Node};
-use super::types::{Config, Unsupported};
+use super::types::{Cloud, Config, Unsupported};
 
 /// What the check needs to know of a vendor.
 #[derive(Clone, Debug, Default)]
@@ -29,11 +30,16 @@ pub struct VendorFacts {
     pub aliases: Vec<String>,
     /// Environment variables that usually hold the vendor's key, the likeliest first.
     pub env: Vec<String>,
+    /// May hold `{location}`.
     pub default_base_url: Option<String>,
     /// The base URL of each region, where the vendor has one for each.
     pub regions: BTreeMap<String, String>,
     /// The ids of the vendors that `api` chooses from.
     pub apis: BTreeMap<String, String>,
+    /// Locations with an address of another form.
+    pub locations: BTreeMap<String, String>,
+    /// Whose identities it takes instead of a key.
+    pub cloud: Option<Cloud>,
     pub needs_key: bool,
     /// Keys of a provider that have no default with this vendor.
     pub required: Vec<String>,

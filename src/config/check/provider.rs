@@ -5,18 +5,25 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
+use super::cloud::located;
 use super::{Check, VendorFacts};
 use crate::base::secret::Secret;
 use crate::config::duration::Time;
 use crate::config::model;
 use crate::config::node::KeyPath;
 use crate::config::suggest::{nearest, one_of};
-use crate::config::types::{Limit, Provider, ProviderAuth, Retry, Timeouts};
+use crate::config::types::{Cloud, Limit, Provider, ProviderAuth, Retry, Timeouts};
 
 const MOST_ATTEMPTS: u32 = 10;
 /// Set by the connection itself, or by the provider's other keys.
 const RESERVED_HEADERS: [&str; 8] =
     ["host", "content-length", "content-type", "connection", "transfer-encoding", "upgrade", "te", "trailer"];
+
+/// The vendor's keys, as the file has them.
+struct Keys {
+    one: Option<String>,
+    many: Vec<String>,
+}
 
 impl<'v> Check<'v> {
     pub(super) fn providers(&mut self, raw: BTreeMap<String, model::Provider>) -> BTreeMap<String, Provider> {
@@ -60,14 +67,19 @@ impl<'v> Check<'v> {
                 "leave the key out to learn them from the vendor".to_owned(),
             );
         }
+        let location = self.location(raw.location, vendor, path);
+        let base_url = raw.base_url.or_else(|| located(vendor?, location.as_deref()?));
+        let keys = Keys { one: raw.api_key, many: raw.api_keys };
+        let auth = self.auth(raw.auth, keys, &raw.google, vendor, path);
         Provider {
             name: name.to_owned(),
             vendor: vendor.map(|vendor| vendor.id.clone()).unwrap_or_default(),
-            base_url: self.base_url(raw.base_url.as_deref(), raw.region.as_deref(), vendor, path),
+            base_url: self.base_url(base_url.as_deref(), raw.region.as_deref(), vendor, path),
             region: raw.region,
-            auth: self.auth(raw.auth, raw.api_key, raw.api_keys, vendor, path),
+            project: self.project(raw.project, &auth, vendor, path),
+            location,
+            auth,
             organization: raw.organization,
-            project: raw.project,
             api_version: raw.api_version,
             deployments: raw.deployments,
             headers: self.headers(raw.headers, &path.key("headers")),
@@ -105,21 +117,26 @@ impl<'v> Check<'v> {
 
     fn auth(
         &mut self,
-        auth: model::Auth,
-        key: Option<String>,
-        keys: Vec<String>,
+        auth: Option<model::Auth>,
+        keys: Keys,
+        google: &model::Google,
         vendor: Option<&VendorFacts>,
         path: &KeyPath<'_>,
     ) -> ProviderAuth {
+        let Keys { one: key, many: keys } = keys;
         let (at, pool) = (path.key("api_key"), path.key("api_keys"));
         let (has_key, has_pool) = (self.report.has(&at), self.report.has(&pool));
-        if auth != model::Auth::Key {
+        if let Some(auth) = auth.filter(|auth| *auth != model::Auth::Key) {
             if has_key || has_pool {
                 let hint = "leave one of the two out".to_owned();
                 let name = if has_key { "api_key" } else { "api_keys" };
                 self.report.error(&path.key("auth"), format!("with this `auth` the `{name}` would not be used"), hint);
             }
-            return if auth == model::Auth::Forward { ProviderAuth::Forward } else { ProviderAuth::None };
+            return match auth {
+                model::Auth::Forward => ProviderAuth::Forward,
+                model::Auth::Google => self.cloud(Cloud::Google, google, path),
+                model::Auth::Key | model::Auth::None => ProviderAuth::None,
+            };
         }
         if has_key && has_pool {
             self.report.error(&pool, "there is an `api_key` already", "move it into this list".to_owned());
@@ -140,6 +157,9 @@ impl<'v> Check<'v> {
         match found {
             Some(key) => ProviderAuth::Keys(vec![Secret::new(key)]),
             None => {
+                if let Some(cloud) = vendor.cloud.filter(|_| auth.is_none()) {
+                    return self.cloud(cloud, google, path);
+                }
                 if vendor.needs_key {
                     let names = one_of(vendor.env.iter().map(String::as_str));
                     let hint = if names.is_empty() {

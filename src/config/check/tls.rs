@@ -68,7 +68,7 @@ impl Check<'_> {
     }
 
     /// A file named in the configuration, relative to the file that names it.
-    fn file(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
+    pub(super) fn file(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
         let place = self.report.root.position(path);
         let folder = self.sources.get(place.file).and_then(|source| source.path.parent()).unwrap_or(Path::new(""));
         let file = folder.join(name);

@@ -33,7 +33,9 @@ fn the_commented_parts_of_the_example_are_right() {
     std::fs::write(&secret, "canary").unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, text.replace("/run/secrets/groq-key", &secret.display().to_string())).unwrap();
-    let config = load(&path, &vendors(), &|_| Some("canary-value".into())).unwrap_or_else(|error| panic!("{error}"));
+    // The variable would name a file.
+    let env = |name: &str| (name != "GOOGLE_APPLICATION_CREDENTIALS").then(|| "canary-value".to_owned());
+    let config = load(&path, &vendors(), &env).unwrap_or_else(|error| panic!("{error}"));
     assert!(config.providers.contains_key("azure-eu") && config.providers.contains_key("local"));
 }
 
@@ -50,9 +52,14 @@ fn every_block_of_the_manual_is_right() {
             text.push_str("\nproviders: {openai: {type: openai}, claude: {type: anthropic}}\n");
         }
         let folder = tempfile::tempdir().unwrap();
-        for (name, content) in
-            [("config.yaml", text.as_str()), ("cert.pem", &cert), ("ca.pem", &cert), ("key.pem", &key), ("openai-key", "canary")]
-        {
+        for (name, content) in [
+            ("config.yaml", text.as_str()),
+            ("cert.pem", &cert),
+            ("ca.pem", &cert),
+            ("key.pem", &key),
+            ("openai-key", "canary"),
+            ("google.json", r#"{"type":"authorized_user"}"#),
+        ] {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         let distinct = |name: &str| Some(format!("value-of-{name}"));

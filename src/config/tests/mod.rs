@@ -2,6 +2,7 @@
 
 mod address;
 mod bounds;
+mod clouds;
 mod documents;
 mod include;
 mod meaning;
@@ -14,7 +15,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{Config, LoadError, Severity, VendorFacts, load};
+use super::{Cloud, Config, LoadError, Severity, VendorFacts, load};
 
 /// A few vendors of every kind.
 fn vendors() -> Vec<VendorFacts> {
@@ -34,8 +35,16 @@ fn vendors() -> Vec<VendorFacts> {
         apis: if id.starts_with("qwen") { words(&[("compatible", "qwen"), ("native", "qwen_native")]) } else { BTreeMap::new() },
         needs_key,
         required: required.iter().map(|&key| key.into()).collect(),
+        ..VendorFacts::default()
+    };
+    let special = [("global".to_owned(), "https://cloud.example".to_owned())];
+    let vertex = VendorFacts {
+        locations: special.into(),
+        cloud: Some(Cloud::Google),
+        ..vendor("vertex", &[], &[], Some("https://{location}.cloud.example"), true, &[])
     };
     vec![
+        vertex,
         vendor("openai", &[], &["OPENAI_API_KEY"], Some("https://api.openai.com/v1"), true, &[]),
         vendor("anthropic", &["claude"], &["ANTHROPIC_API_KEY"], Some("https://api.anthropic.com"), true, &[]),
         vendor("qwen", &["dashscope"], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/v1"), true, &[]),

@@ -20,7 +20,7 @@ impl CountTokens for super::AnthropicMessages {
     }
 
     fn edit_count(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
-        edit::edit_request(body, to)
+        edit::edit_count(body, to)
     }
 
     fn read_count_request(&self, body: &[u8]) -> Result<Request, ApiError> {
@@ -38,6 +38,11 @@ impl CountTokens for super::AnthropicMessages {
         let others: Vec<String> = object.iter().map(|(name, _)| name.to_owned()).filter(|name| !COUNTED.contains(&name.as_str())).collect();
         for name in others {
             object.remove(&name);
+        }
+        // The path of this endpoint never names the model.
+        object.set("model", to_raw(&to.model));
+        for (name, value) in to.quirks.request_for(to.model).flat_map(|quirks| &quirks.fields) {
+            object.set(name, to_raw(value));
         }
         Ok(object.write().into())
     }

@@ -16,8 +16,25 @@ use crate::dialect::{Edited, To, Written, proof, shape};
 
 /// Names the vendor's model, and takes out thinking that another vendor did earlier in the conversation.
 pub(super) fn edit_request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+    let in_path = to.quirks.request_for(to.model).any(|quirks| quirks.model_in_path);
+    edit(body, to, in_path)
+}
+
+/// The same for a request to count tokens, whose path never names the model.
+pub(super) fn edit_count(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+    edit(body, to, false)
+}
+
+fn edit(body: &[u8], to: &To<'_>, model_in_path: bool) -> Result<Written, ApiError> {
     let mut object = RawObject::parse(body).map_err(|error| shape::json_error(body, &error))?;
-    object.set("model", to_raw(&to.model));
+    if model_in_path {
+        object.remove("model");
+    } else {
+        object.set("model", to_raw(&to.model));
+    }
+    for (name, value) in to.quirks.request_for(to.model).flat_map(|quirks| &quirks.fields) {
+        object.set(name, to_raw(value));
+    }
     if (memmem::find(body, UNSIGNED.as_bytes()).is_some() || memmem::find(body, proof::prefix().as_bytes()).is_some())
         && let Some(messages) = object.get("messages").and_then(without_unsigned_thinking)
     {
@@ -77,7 +94,7 @@ mod tests {
     use super::*;
     use crate::dialect::Quirks;
 
-    fn edit(body: &str) -> Result<String, ApiError> {
+    fn edited(body: &str) -> Result<String, ApiError> {
         let to = To { model: "claude-x", quirks: &Quirks::default(), want_usage: true };
         edit_request(body.as_bytes(), &to).map(|w| String::from_utf8(w.body.to_vec()).unwrap())
     }
@@ -85,7 +102,19 @@ mod tests {
     #[test]
     fn only_the_model_changes() {
         let body = r#"{"max_tokens":5,"model":"fast","messages":[ {"role":"user" ,"content":"é 1.0"} ],"beta_field":{"a" : 1e2}}"#;
-        assert_eq!(edit(body).unwrap(), body.replace("fast", "claude-x"));
+        assert_eq!(edited(body).unwrap(), body.replace("fast", "claude-x"));
+    }
+
+    #[test]
+    fn where_the_path_names_the_model_the_body_does_not() {
+        let quirks: Quirks = serde_json::from_value(serde_json::json!({"models": [
+            {"names": ["claude-*"], "request": {"model_in_path": true, "fields": {"anthropic_version": "v1"}}}]}))
+        .unwrap();
+        let to = To { model: "claude-x", quirks: &quirks, want_usage: true };
+        let text = |written: Result<Written, ApiError>| String::from_utf8(written.unwrap().body.to_vec()).unwrap();
+        let body = br#"{"model":"fast","max_tokens":5,"messages":[]}"#;
+        assert_eq!(text(edit_request(body, &to)), r#"{"max_tokens":5,"messages":[],"anthropic_version":"v1"}"#);
+        assert_eq!(text(edit_count(body, &to)), r#"{"model":"claude-x","max_tokens":5,"messages":[],"anthropic_version":"v1"}"#);
     }
 
     #[test]
@@ -96,14 +125,14 @@ mod tests {
             format!(r#"{{"model":"claude-x","messages":[{{"role":"user","content":"a"}},{{"role":"assistant","content":[{blocks}]}}]}}"#)
         };
         let text = r#"{"type":"text", "text":"b"}"#;
-        assert_eq!(edit(&body(&format!("{foreign},{own},{text}"))).unwrap(), body(&format!("{own},{text}")));
+        assert_eq!(edited(&body(&format!("{foreign},{own},{text}"))).unwrap(), body(&format!("{own},{text}")));
         let gone = r#"{"model":"claude-x","messages":[{"role":"user","content":"a"}]}"#;
-        assert_eq!(edit(&body(&foreign)).unwrap(), gone);
+        assert_eq!(edited(&body(&foreign)).unwrap(), gone);
     }
 
     #[test]
     fn a_repeated_field_is_refused_by_name() {
-        let error = edit(r#"{"model":"a","tools":[],"tools":[]}"#).unwrap_err();
+        let error = edited(r#"{"model":"a","tools":[],"tools":[]}"#).unwrap_err();
         assert_eq!((error.code.as_deref(), error.param.as_deref()), (Some("duplicate_field"), Some("tools")));
     }
 

@@ -15,7 +15,8 @@ use crate::dialect::{To, Written};
 
 #[derive(Serialize)]
 struct Body<'a> {
-    model: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<&'a str>,
     max_tokens: u64,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     system: Vec<Block<'a>>,
@@ -91,8 +92,9 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
     let plan = plan(request, &rules, max_tokens, &turns, tool_choice.as_ref(), &mut dropped);
     let (temperature, top_p, top_k) = sampling(&request.sampling, &rules, &plan, &mut dropped);
 
+    let quirks = to.quirks.request_for(to.model);
     let mut body = Body {
-        model: to.model,
+        model: (!quirks.clone().any(|quirks| quirks.model_in_path)).then_some(to.model),
         max_tokens,
         system,
         messages: turns,
@@ -117,6 +119,7 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
         body.output_config = OutputConfig::default();
     }
     extra.retain(|_, value| !value.is_null());
+    extra.extend(quirks.flat_map(|quirks| quirks.fields.clone()));
     body.extra = extra;
     let text = serde_json::to_vec(&body).map_err(|_| ApiError::internal("the request could not be written"))?;
     Ok(Written { body: Bytes::from(text), dropped })

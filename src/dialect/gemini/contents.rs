@@ -106,7 +106,7 @@ impl<'a> Writer<'a, '_> {
                 PartKind::ToolCall { id, name, arguments, custom } => {
                     let first = self.calls.is_empty();
                     let proof = proofs.pop_front().or_else(|| (self.rules.third && first).then_some(Cow::Borrowed(signature::UNCHECKED)));
-                    let written = self.rules.third.then_some(Cow::Borrowed(id.as_str()));
+                    let written = self.rules.call_ids.then_some(Cow::Borrowed(id.as_str()));
                     let input = if *custom { Cow::Owned(serde_json::json!({ "input": arguments }).to_string()) } else { arguments.into() };
                     parts.push(WirePart::call(written, name.as_str(), &input, proof));
                     self.calls.push(Call { id, name, result: None });
@@ -149,12 +149,12 @@ impl<'a> Writer<'a, '_> {
         if !self.rules.third {
             self.after.append(&mut media);
         }
-        let third = self.rules.third;
+        let call_ids = self.rules.call_ids;
         let Some(call) = self.calls.iter_mut().find(|call| call.id == id && call.result.is_none()) else {
             return Err(unmatched(format!("the tool result for `{}` follows no such call of the assistant", short(id))));
         };
         let response = if is_error { Outcome::Error(text) } else { Outcome::Output(text) };
-        let function_response = FunctionResponse { name: call.name, response, id: third.then_some(call.id), parts: media };
+        let function_response = FunctionResponse { name: call.name, response, id: call_ids.then_some(call.id), parts: media };
         call.result = Some(WirePart::Response { function_response });
         Ok(())
     }

@@ -1,21 +1,26 @@
-//! The relay's edits of a request. Its path names the model, so a body stays as it is but for two things: where a request to
-//! count tokens names the model again, and thinking of other vendors, whose proofs Gemini would refuse.
+//! The relay's edits of a request. Its path names the model, so a body stays as it is but for three things: where a request to
+//! count tokens names the model again, thinking of other vendors, whose proofs Gemini would refuse, and ids of calls where the
+//! vendor refuses those.
 
 use bytes::Bytes;
 use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::signature;
+use super::{call_ids, signature};
 
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
 use crate::dialect::{To, Written, fields, shape};
 
 /// A request to generate.
-pub(super) fn edit_request(body: &[u8]) -> Written {
+pub(super) fn edit_request(body: &[u8], to: &To<'_>) -> Written {
     let own = memmem::find(body, signature::ANY_FOREIGN.as_bytes()).and_then(|_| without_foreign_thinking(body));
-    Written { body: own.unwrap_or_else(|| Bytes::copy_from_slice(body)), dropped: Dropped::default() }
+    let mut body = own.unwrap_or_else(|| Bytes::copy_from_slice(body));
+    if to.quirks.request_for(to.model).any(|quirks| quirks.no_call_ids) {
+        body = call_ids::without_ids(&body).map_or(body, Bytes::from);
+    }
+    Written { body, dropped: Dropped::default() }
 }
 
 /// The body without parts that bear another vendor's proof. `None` where it cannot be read.
@@ -63,7 +68,7 @@ pub(super) fn edit_count(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> 
         object.set(name, inner);
         return Ok(Written { body: Bytes::from(object.write()), dropped: Dropped::default() });
     }
-    Ok(edit_request(body))
+    Ok(edit_request(body, to))
 }
 
 #[cfg(test)]
@@ -78,10 +83,11 @@ mod tests {
         let foreign = format!(r#"{{"text":"hm","thought":true,"thoughtSignature":"{}"}}"#, signature::foreign("EqQB"));
         let redacted = format!(r#"{{"text":"","thought":true,"thoughtSignature":"{}"}}"#, signature::redacted("x"));
         let own = r#"{"functionCall":{"name":"f"}, "thoughtSignature":"c2ln"}"#;
-        let edited = edit_request(body(&format!("{foreign},{redacted},{own}")).as_bytes());
+        let to = To { model: "gemini-x", quirks: &Quirks::default(), want_usage: true };
+        let edited = edit_request(body(&format!("{foreign},{redacted},{own}")).as_bytes(), &to);
         assert_eq!(edited.body, body(own));
-        assert_eq!(edit_request(body(own).as_bytes()).body, body(own));
-        assert_eq!(edit_request(body(&foreign).as_bytes()).body, r#"{"contents":[{"role":"user","parts":[{"text": "é"}]}]}"#);
+        assert_eq!(edit_request(body(own).as_bytes(), &to).body, body(own));
+        assert_eq!(edit_request(body(&foreign).as_bytes(), &to).body, r#"{"contents":[{"role":"user","parts":[{"text": "é"}]}]}"#);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! not its body, names the model and says whether the answer streams.
 
 mod answer;
+mod call_ids;
 mod citation;
 mod contents;
 mod count;
@@ -117,8 +118,8 @@ impl Dialect for Gemini {
         error::read_error(status, body)
     }
 
-    fn edit_request(&self, body: &[u8], _to: &To<'_>) -> Result<Written, ApiError> {
-        Ok(edit::edit_request(body))
+    fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
+        Ok(edit::edit_request(body, to))
     }
 
     fn edit_response(&self, body: Bytes, _reply: &Reply, _quirks: &Quirks) -> Result<Edited, ApiError> {

@@ -58,6 +58,8 @@ pub(super) struct Rules {
     /// From version 3 on: calls have ids, and each step's first call has to bear its signature; a function's result may hold
     /// media, and structured output goes together with functions.
     pub(super) third: bool,
+    /// Calls and their results have ids.
+    pub(super) call_ids: bool,
 }
 
 impl Rules {
@@ -66,10 +68,10 @@ impl Rules {
         let name = model.rsplit('/').next().unwrap_or(model);
         let rows = ROWS.iter().filter(|row| fits(&row.names, &row.except, name)).map(|row| &row.facts);
         let own = quirks.request_for(model).filter_map(|request| request.gemini.as_ref());
-        rows.chain(own).fold(Self { thinking: Thinking::Unsupported, third: false }, |rules, facts| Self {
-            thinking: facts.thinking.unwrap_or(rules.thinking),
-            third: facts.third.unwrap_or(rules.third),
-        })
+        let (thinking, third) = rows.chain(own).fold((Thinking::Unsupported, false), |(thinking, third), facts| {
+            (facts.thinking.unwrap_or(thinking), facts.third.unwrap_or(third))
+        });
+        Self { thinking, third, call_ids: third && !quirks.request_for(model).any(|request| request.no_call_ids) }
     }
 }
 
@@ -107,9 +109,9 @@ mod tests {
             {"names": ["gemini-2.5-pro"], "request": {"gemini": {"thinking": {"budget": {"least": 0, "most": 9}}}}}]});
         let quirks = Quirks::default().overlay(&own).unwrap();
         let tuned = Rules::of("tunedModels/x", &quirks);
-        assert_eq!(tuned, Rules { third: true, thinking: Thinking::Level { minimal: true, xhigh: true } });
+        assert_eq!(tuned, Rules { third: true, call_ids: true, thinking: Thinking::Level { minimal: true, xhigh: true } });
         let pro = Rules::of("gemini-2.5-pro", &quirks);
-        assert_eq!(pro, Rules { third: false, thinking: Thinking::Budget { least: 0, most: 9 } });
+        assert_eq!(pro, Rules { third: false, call_ids: false, thinking: Thinking::Budget { least: 0, most: 9 } });
         assert!(Quirks::default().overlay(&json!({"models": [{"names": ["x"], "request": {"gemini": {"thinkng": 1}}}]})).is_err());
     }
 }

@@ -96,8 +96,11 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
             dropped.add(name);
         }
     }
-    if request.metadata.as_ref().is_some_and(|metadata| !metadata.is_empty()) {
-        dropped.add("metadata");
+    let metadata = request.metadata.as_ref().filter(|metadata| !metadata.is_empty());
+    match metadata.and_then(labels).filter(|_| to.quirks.request_for(to.model).any(|quirks| quirks.labels)) {
+        Some(labels) => _ = extra.insert("labels".to_owned(), labels),
+        None if metadata.is_some() => dropped.add("metadata"),
+        None => {}
     }
     let tools = tools::tools(request, &mut dropped);
     let mut choice = tools::choice(request, &mut dropped)?;
@@ -114,6 +117,16 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
     let body = Body { contents: turns, system_instruction, tools, tool_config, generation_config, extra };
     let text = serde_json::to_vec(&body).map_err(|_| ApiError::internal("the request could not be written"))?;
     Ok(Written { body: Bytes::from(text), dropped })
+}
+
+/// Metadata as labels, if all of it keeps to their form: lower-case letters, digits, `_` and `-`, a key beginning with a letter.
+fn labels(metadata: &Map<String, Value>) -> Option<Value> {
+    let is_word =
+        |text: &str| text.len() <= 63 && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'));
+    let is_label = |(key, value): (&String, &Value)| {
+        key.starts_with(|c: char| c.is_ascii_lowercase()) && is_word(key) && value.as_str().is_some_and(is_word)
+    };
+    metadata.iter().all(is_label).then(|| Value::Object(metadata.clone()))
 }
 
 fn object(extra: &mut Map<String, Value>, key: &str) -> Map<String, Value> {

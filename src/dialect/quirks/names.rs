@@ -1,7 +1,7 @@
 //! Models by patterns of their names.
 
 /// Whether a model's name matches one of the patterns and none of the exempt ones.
-pub(in crate::dialect) fn fits(names: &[String], except: &[String], model: &str) -> bool {
+pub fn fits(names: &[String], except: &[String], model: &str) -> bool {
     let any = |patterns: &[String]| patterns.iter().any(|pattern| matches(pattern, model));
     any(names) && !any(except)
 }

@@ -10,7 +10,6 @@ use crate::config::Unsupported;
 use crate::proxy::call::Call;
 use crate::proxy::ingress::presented_key;
 use crate::runtime::{ClientEntry, Snapshot, Target};
-use crate::vendor::Endpoint;
 
 /// A client's headers that change what a vendor answers. Those that only name one exchange (ids, traces) do not count.
 const MEANINGFUL: [&str; 3] = ["openai-beta", "anthropic-version", "anthropic-beta"];
@@ -57,8 +56,7 @@ pub(super) fn is_deterministic(body: &[u8]) -> bool {
 pub(super) fn key(snapshot: &Snapshot, client: Option<&ClientEntry>, uri: &Uri, call: &Call, target: &Target) -> Key {
     let provider = &*target.provider;
     let origin = &provider.origin.key;
-    let path =
-        provider.path(Endpoint::Chat(&provider.speaks(call.dialect).chat_path(&target.model, call.view.stream)), &target.model, None);
+    let path = target.chat_path(&target.speaks(call.dialect).chat_path(&target.model, call.view.stream), call.view.stream, None);
     let unsupported = match snapshot.config.unsupported {
         Unsupported::Drop => "drop",
         Unsupported::Warn => "warn",

@@ -1,0 +1,89 @@
+//! Sends a request by a credential of its provider. Keys are in the request already; a token is put in here, as it may have to
+//! be fetched first, and one that the vendor refuses is replaced once.
+
+use std::sync::Arc;
+
+use http::header::AUTHORIZATION;
+use http::{Request, Response, StatusCode};
+use tokio::time::Instant;
+
+use super::exchange::{Failed, ambiguous, send_failed};
+use super::worker::Worker;
+use crate::base::outcome::AttemptClass;
+use crate::chat::{ApiError, ErrorKind, Fault};
+use crate::runtime::{CredentialKind, Provider, Tokens};
+use crate::upstream::{Body, RequestBody};
+use crate::vendor::auth::{AuthError, Grant};
+
+/// Sends the request and waits until `by` for the answer's head.
+pub(super) async fn send(
+    worker: &Worker,
+    provider: &Provider,
+    credential: usize,
+    request: Request<RequestBody>,
+    by: Instant,
+) -> Result<Response<Body>, Failed> {
+    match provider.credentials.get(credential).map(|credential| &credential.kind) {
+        // In a box: the many requests by a key need not be as large as those by a token.
+        Some(CredentialKind::Tokens(tokens)) => Box::pin(by_token(worker, provider, tokens, request, by)).await,
+        _ => in_time(worker, provider, request, by).await,
+    }
+}
+
+async fn in_time(worker: &Worker, provider: &Provider, request: Request<RequestBody>, by: Instant) -> Result<Response<Body>, Failed> {
+    let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
+    match tokio::time::timeout_at(by, sending).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => Err(send_failed(&error)),
+        Err(_) => Err(ambiguous(ApiError::timeout("the upstream did not begin its answer within the time allowed"))),
+    }
+}
+
+async fn by_token(
+    worker: &Worker,
+    provider: &Provider,
+    tokens: &Arc<Tokens>,
+    mut request: Request<RequestBody>,
+    by: Instant,
+) -> Result<Response<Body>, Failed> {
+    let grant = authorize(tokens, &mut request, by).await?;
+    let again = copy(&request);
+    let response = in_time(worker, provider, request, by).await?;
+    match again {
+        Some(mut again) if response.status() == StatusCode::UNAUTHORIZED && tokens.refused(&grant) => {
+            drop(response);
+            authorize(tokens, &mut again, by).await?;
+            in_time(worker, provider, again, by).await
+        }
+        _ => Ok(response),
+    }
+}
+
+/// Puts the token of the moment into the request.
+async fn authorize(tokens: &Arc<Tokens>, request: &mut Request<RequestBody>, by: Instant) -> Result<Arc<Grant>, Failed> {
+    let grant = match tokio::time::timeout_at(by, tokens.get()).await {
+        Ok(grant) => grant.map_err(|error| no_token(&error))?,
+        Err(_) => return Err(no_token(&AuthError::new("the token endpoint did not answer in time"))),
+    };
+    match &*grant {
+        Grant::Bearer(value) => _ = request.headers_mut().insert(AUTHORIZATION, value.clone()),
+    }
+    Ok(grant)
+}
+
+/// The request once more, if its body is at hand.
+fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+    let RequestBody::Full(body) = request.body() else { return None };
+    let mut copy = Request::new(RequestBody::Full(body.clone()));
+    *copy.method_mut() = request.method().clone();
+    *copy.uri_mut() = request.uri().clone();
+    *copy.headers_mut() = request.headers().clone();
+    Some(copy)
+}
+
+/// As if the vendor itself had refused the credential, so that another target is asked if there is one.
+fn no_token(error: &AuthError) -> Failed {
+    let message = format!("the sidecar's own credential for the vendor could not be had: {error}");
+    let error = ApiError::new(502, ErrorKind::Upstream, Fault::Upstream, "upstream_auth_failed", message);
+    Failed { class: AttemptClass::Deterministic, status: 401, hopeless: true, error }
+}
