@@ -44,7 +44,7 @@ fn lacks(side: Side, id: DialectId, case: &str) -> bool {
 }
 
 /// The vendor of the catalogue that stands for a dialect, and a model of its.
-const EXAMPLES: [(DialectId, &str, &str); 7] = [
+const EXAMPLES: [(DialectId, &str, &str); 8] = [
     (DialectId::OpenAiChat, "openai", "gpt-5.1"),
     (DialectId::OpenAiCompletions, "openai_completions", "gpt-3.5-turbo-instruct"),
     (DialectId::AnthropicMessages, "anthropic", "claude-sonnet-4-5"),
@@ -52,6 +52,7 @@ const EXAMPLES: [(DialectId, &str, &str); 7] = [
     (DialectId::OpenAiResponses, "openai_responses", "gpt-5.1"),
     (DialectId::Ollama, "ollama", "qwen3:8b"),
     (DialectId::Cohere, "cohere", "command-a-reasoning-08-2025"),
+    (DialectId::DashScope, "qwen_native", "qwen-plus"),
 ];
 
 #[derive(Clone, Copy)]

@@ -8,6 +8,7 @@ import pytest
 from drivers.anthropic_messages import AnthropicMessages
 from drivers.base import Driver
 from drivers.cohere_chat import CohereChat
+from drivers.dashscope_generation import DashScope
 from drivers.gemini import Gemini
 from drivers.mistral import Mistral
 from drivers.ollama_chat import OllamaChat
@@ -16,9 +17,12 @@ from drivers.openai_completions import OpenAiCompletions
 from drivers.openai_responses import OpenAiResponses
 from sidecar import ROOT
 
-SDKS: list[type[Driver]] = [OpenAiChat, OpenAiResponses, OpenAiCompletions, AnthropicMessages, Gemini, OllamaChat, CohereChat, Mistral]
+SDKS: list[type[Driver]] = [
+    OpenAiChat, OpenAiResponses, OpenAiCompletions, AnthropicMessages, Gemini, OllamaChat, CohereChat, DashScope, Mistral,
+]
 #: The provider types that stand for their dialects, and the path of the base URL that their own SDKs take.
-VENDORS = {"openai": "/v1", "openai_responses": "/v1", "openai_completions": "/v1", "anthropic": "", "gemini": "", "ollama": "", "cohere": ""}
+VENDORS = {"openai": "/v1", "openai_responses": "/v1", "openai_completions": "/v1", "anthropic": "", "gemini": "", "ollama": "", "cohere": "",
+           "qwen_native": "/api/v1"}
 #: Vendors whose API knows no tools.
 TOOLLESS = {"openai_completions"}
 WAYS = ("text", "text stream", "tools", "tools stream")
