@@ -39,18 +39,20 @@ fn lacks(side: Side, id: DialectId, case: &str) -> bool {
     match (side, id) {
         (Side::Client, DialectId::OpenAiCompletions) => BEYOND_TEXT.contains(&case),
         (Side::Vendor, DialectId::OpenAiCompletions) => BEYOND_TEXT.contains(&case) || case == "system_and_sampling",
+        (_, DialectId::OllamaGenerate) => case.starts_with("tool_"),
         _ => false,
     }
 }
 
 /// The vendor of the catalogue that stands for a dialect, and a model of its.
-const EXAMPLES: [(DialectId, &str, &str); 8] = [
+const EXAMPLES: &[(DialectId, &str, &str)] = &[
     (DialectId::OpenAiChat, "openai", "gpt-5.1"),
     (DialectId::OpenAiCompletions, "openai_completions", "gpt-3.5-turbo-instruct"),
     (DialectId::AnthropicMessages, "anthropic", "claude-sonnet-4-5"),
     (DialectId::Gemini, "gemini", "gemini-2.5-flash"),
     (DialectId::OpenAiResponses, "openai_responses", "gpt-5.1"),
     (DialectId::Ollama, "ollama", "qwen3:8b"),
+    (DialectId::OllamaGenerate, "ollama_generate", "qwen3:8b"),
     (DialectId::Cohere, "cohere", "command-a-reasoning-08-2025"),
     (DialectId::DashScope, "qwen_native", "qwen-plus"),
 ];

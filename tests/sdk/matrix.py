@@ -12,19 +12,38 @@ from drivers.dashscope_generation import DashScope
 from drivers.gemini import Gemini
 from drivers.mistral import Mistral
 from drivers.ollama_chat import OllamaChat
+from drivers.ollama_generate import OllamaGenerate
 from drivers.openai_chat import OpenAiChat
 from drivers.openai_completions import OpenAiCompletions
 from drivers.openai_responses import OpenAiResponses
 from sidecar import ROOT
 
 SDKS: list[type[Driver]] = [
-    OpenAiChat, OpenAiResponses, OpenAiCompletions, AnthropicMessages, Gemini, OllamaChat, CohereChat, DashScope, Mistral,
+    OpenAiChat,
+    OpenAiResponses,
+    OpenAiCompletions,
+    AnthropicMessages,
+    Gemini,
+    OllamaChat,
+    OllamaGenerate,
+    CohereChat,
+    DashScope,
+    Mistral,
 ]
 #: The provider types that stand for their dialects, and the path of the base URL that their own SDKs take.
-VENDORS = {"openai": "/v1", "openai_responses": "/v1", "openai_completions": "/v1", "anthropic": "", "gemini": "", "ollama": "", "cohere": "",
-           "qwen_native": "/api/v1"}
+VENDORS = {
+    "openai": "/v1",
+    "openai_responses": "/v1",
+    "openai_completions": "/v1",
+    "anthropic": "",
+    "gemini": "",
+    "ollama": "",
+    "ollama_generate": "",
+    "cohere": "",
+    "qwen_native": "/api/v1",
+}
 #: Vendors whose API knows no tools.
-TOOLLESS = {"openai_completions"}
+TOOLLESS = {"openai_completions", "ollama_generate"}
 WAYS = ("text", "text stream", "tools", "tools stream")
 
 Cell = tuple[str, str, str]
