@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 
-use super::check::VendorFacts;
+use super::check::{VendorFacts, with_region};
 use super::files::hash_files;
 use super::types::{
     Admin, Breaker, Cache, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Signatures, Timeouts, Unsupported,
@@ -16,12 +16,14 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
     let mut taken = HashSet::new();
     let mut providers = BTreeMap::new();
     for vendor in vendors {
-        let Some(base_url) = vendor.default_base_url.as_ref().filter(|_| vendor.required.is_empty()) else { continue };
+        let region = vendor.region_env.iter().find_map(|name| env(name).filter(|region| !region.trim().is_empty()));
+        let address = vendor.default_base_url.as_deref().filter(|_| vendor.required.is_empty());
+        let Some(base_url) = address.and_then(|url| with_region(url, region.as_deref())) else { continue };
         let found = vendor.env.iter().find_map(|name| Some((name, env(name).filter(|value| !value.trim().is_empty())?)));
         if let Some((name, key)) = found
             && taken.insert(name)
         {
-            providers.insert(vendor.id.clone(), provider(vendor, base_url, key));
+            providers.insert(vendor.id.clone(), provider(vendor, base_url, region, key));
         }
     }
     (!providers.is_empty()).then(|| Config {
@@ -43,12 +45,12 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
     })
 }
 
-fn provider(vendor: &VendorFacts, base_url: &str, key: String) -> Provider {
+fn provider(vendor: &VendorFacts, base_url: String, region: Option<String>, key: String) -> Provider {
     Provider {
         name: vendor.id.clone(),
         vendor: vendor.id.clone(),
-        base_url: base_url.trim_end_matches('/').to_owned(),
-        region: None,
+        base_url,
+        region,
         auth: ProviderAuth::Keys(vec![Secret::new(key)]),
         organization: None,
         project: None,

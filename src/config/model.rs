@@ -158,7 +158,8 @@ pub struct Provider {
     pub api: Option<String>,
     /// Where its API is. Default: the vendor's own address, if it has one.
     pub base_url: Option<String>,
-    /// The region, in the vendor's words, where it has several. qwen: cn (default), intl, us or hk.
+    /// The region, in the vendor's words, where it has several. qwen: cn (default), intl, us or hk. bedrock: as in us-east-1;
+    /// default: that of AWS_REGION or AWS_DEFAULT_REGION.
     pub region: Option<String>,
     /// The vendor's API key: `${ENV}` or `${file:/path}`. Default: the vendor's usual environment variable.
     pub api_key: Option<String>,

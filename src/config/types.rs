@@ -91,7 +91,8 @@ pub struct Provider {
     pub vendor: String,
     /// From the file, or the vendor's own. Without a trailing slash.
     pub base_url: String,
-    /// As the file names it; where the vendor has an address for each, it is part of `base_url` already.
+    /// From the file, or from the environment where the vendor's region is usually named there; where the vendor has an address for
+    /// each, it is part of `base_url` already.
     pub region: Option<String>,
     pub auth: ProviderAuth,
     pub organization: Option<String>,

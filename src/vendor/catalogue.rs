@@ -47,6 +47,9 @@ pub struct Vendor {
     /// Locations whose base URL has another form.
     #[serde(default)]
     locations: BTreeMap<String, String>,
+    /// Environment variables that usually name the region, where the base URL holds `{region}`.
+    #[serde(default)]
+    pub region_env: Vec<String>,
     pub layout: Layout,
     pub auth: Auth,
     /// Whose identities it takes instead of a key.
@@ -152,6 +155,7 @@ pub fn facts() -> Vec<VendorFacts> {
         apis: row.apis.clone(),
         locations: row.locations.clone(),
         cloud: row.cloud,
+        region_env: row.region_env.clone(),
         needs_key: row.needs_key,
         required: row.needs.clone(),
     };

@@ -17,6 +17,8 @@ mod url;
 
 use std::collections::BTreeMap;
 
+pub(super) use address::with_region;
+
 use super::files::Files;
 use super::findings::{Findings, Report, SourceText};
 use super::model;
@@ -30,7 +32,7 @@ pub struct VendorFacts {
     pub aliases: Vec<String>,
     /// Environment variables that usually hold the vendor's key, the likeliest first.
     pub env: Vec<String>,
-    /// May hold `{location}`.
+    /// May hold `{location}` or `{region}`.
     pub default_base_url: Option<String>,
     /// The base URL of each region, where the vendor has one for each.
     pub regions: BTreeMap<String, String>,
@@ -40,6 +42,8 @@ pub struct VendorFacts {
     pub locations: BTreeMap<String, String>,
     /// Whose identities it takes instead of a key.
     pub cloud: Option<Cloud>,
+    /// Environment variables that usually name the region, the likeliest first.
+    pub region_env: Vec<String>,
     pub needs_key: bool,
     /// Keys of a provider that have no default with this vendor.
     pub required: Vec<String>,

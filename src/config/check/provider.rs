@@ -67,6 +67,7 @@ impl<'v> Check<'v> {
                 "leave the key out to learn them from the vendor".to_owned(),
             );
         }
+        let region = self.region(raw.region, vendor);
         let location = self.location(raw.location, vendor, path);
         let base_url = raw.base_url.or_else(|| located(vendor?, location.as_deref()?));
         let keys = Keys { one: raw.api_key, many: raw.api_keys };
@@ -74,8 +75,8 @@ impl<'v> Check<'v> {
         Provider {
             name: name.to_owned(),
             vendor: vendor.map(|vendor| vendor.id.clone()).unwrap_or_default(),
-            base_url: self.base_url(base_url.as_deref(), raw.region.as_deref(), vendor, path),
-            region: raw.region,
+            base_url: self.base_url(base_url.as_deref(), region.as_deref(), vendor, path),
+            region,
             project: self.project(raw.project, &auth, vendor, path),
             location,
             auth,

@@ -21,6 +21,21 @@ fn the_smallest_configuration() {
 }
 
 #[test]
+fn a_region_is_part_of_the_address() {
+    let address = |text: &str| {
+        let config = good(&format!("providers: {{a: {text}}}"));
+        let provider = &config.providers["a"];
+        (provider.base_url.clone(), provider.region.clone())
+    };
+    let at = |url: &str, region: &str| (url.to_owned(), Some(region.to_owned()));
+    assert_eq!(address("{type: bedrock}"), at("https://bedrock.eu-central-1.example", "eu-central-1"));
+    assert_eq!(address("{type: bedrock, region: us-east-1}"), at("https://bedrock.us-east-1.example", "us-east-1"));
+    assert_eq!(address("{type: bedrock, base_url: \"http://127.0.0.1:1\"}"), at("http://127.0.0.1:1", "eu-central-1"));
+    assert!(rendered("providers: {a: {type: cloud}}").contains("region: us-east-1"));
+    assert!(rendered("providers: {a: {type: cloud, region: \"a/b\"}}").contains("this is no region"));
+}
+
+#[test]
 fn everything_at_once() {
     let config = good(
         r#"

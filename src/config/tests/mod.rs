@@ -33,6 +33,7 @@ fn vendors() -> Vec<VendorFacts> {
             BTreeMap::new()
         },
         apis: if id.starts_with("qwen") { words(&[("compatible", "qwen"), ("native", "qwen_native")]) } else { BTreeMap::new() },
+        region_env: if id == "bedrock" { vec!["EMPTY".into(), "REGION".into()] } else { Vec::new() },
         needs_key,
         required: required.iter().map(|&key| key.into()).collect(),
         ..VendorFacts::default()
@@ -50,6 +51,8 @@ fn vendors() -> Vec<VendorFacts> {
         vendor("qwen", &["dashscope"], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/v1"), true, &[]),
         vendor("qwen_native", &[], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/api"), true, &[]),
         vendor("groq", &[], &["GROQ_API_KEY"], Some("https://api.groq.com/openai/v1"), true, &[]),
+        vendor("bedrock", &[], &["GROQ_API_KEY"], Some("https://bedrock.{region}.example"), true, &[]),
+        vendor("cloud", &[], &["GROQ_API_KEY"], Some("https://{region}.cloud.example"), true, &[]),
         vendor("azure", &[], &["AZURE_OPENAI_API_KEY"], None, true, &["base_url"]),
         vendor("openai_compatible", &[], &[], None, false, &["base_url"]),
     ]
@@ -62,6 +65,7 @@ fn env(name: &str) -> Option<String> {
         "PORT" => Some("4321".into()),
         "SIZE" => Some("2MiB".into()),
         "ATTEMPTS" => Some("2".into()),
+        "REGION" => Some("eu-central-1".into()),
         "YES" => Some("true".into()),
         "GROQ_API_KEY" => Some("canary-groq".into()),
         "ANTHROPIC_API_KEY" => Some(String::new()),
