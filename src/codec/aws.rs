@@ -6,6 +6,11 @@
 //!
 //! A header is a name's length (1), the name, a value's type (1) and the value. All numbers are big-endian.
 
+use serde_json::{Map, Value};
+
+/// The name of a frame that holds a [fault](Message::fault). No event has it.
+pub const FAULT: &str = "exception";
+
 /// Length of the part before the headers.
 const PRELUDE: usize = 12;
 /// Length of the closing checksum.
@@ -95,9 +100,26 @@ impl<'a> Message<'a> {
         None
     }
 
-    /// What kind of event, exception or error it is; empty where it does not say.
+    /// What kind of event it is; empty where it does not say.
     pub fn name(&self) -> &'a [u8] {
-        [":event-type", ":exception-type", ":error-code"].into_iter().find_map(|name| self.header(name)).unwrap_or_default()
+        self.header(":event-type").unwrap_or_default()
+    }
+
+    /// What an exception or an error says, as AWS writes errors in JSON: its class under `__type` beside the rest. `None` for an
+    /// event.
+    pub fn fault(&self) -> Option<Vec<u8>> {
+        let class = self.header(":exception-type").or_else(|| self.header(":error-code"));
+        let is_fault = matches!(self.header(":message-type"), Some(b"exception" | b"error"));
+        if !is_fault && class.is_none() {
+            return None;
+        }
+        let text = |bytes: &[u8]| Value::from(String::from_utf8_lossy(bytes));
+        let mut fields: Map<String, Value> = serde_json::from_slice(self.payload).unwrap_or_default();
+        if fields.is_empty() {
+            fields.insert("message".to_owned(), text(self.header(":error-message").unwrap_or(self.payload)));
+        }
+        fields.insert("__type".to_owned(), text(class.unwrap_or_default()));
+        Some(Value::Object(fields).to_string().into_bytes())
     }
 }
 
@@ -180,6 +202,21 @@ mod tests {
         headers.extend_from_slice(b"\x0b:event-type\x07\x00\x01x");
         assert_eq!(Message { headers: &headers, payload: b"" }.name(), b"x");
         assert_eq!(Message { headers: b"\x01a\x63", payload: b"" }.name(), b"");
+    }
+
+    #[test]
+    fn exceptions_and_errors_are_told_from_events() {
+        let fault = |headers: &[(&str, &str)], payload: &[u8]| {
+            let mut out = Vec::new();
+            write(headers, payload, &mut out);
+            read(&out).unwrap().fault().map(|json| String::from_utf8(json).unwrap())
+        };
+        assert_eq!(fault(&[(":message-type", "event"), (":event-type", "a")], b"{}"), None);
+        let exception = [(":message-type", "exception"), (":exception-type", "throttlingException")];
+        assert_eq!(fault(&exception, br#"{"message":"slow"}"#).unwrap(), r#"{"message":"slow","__type":"throttlingException"}"#);
+        assert_eq!(fault(&exception, b"slow").unwrap(), r#"{"message":"slow","__type":"throttlingException"}"#);
+        let error = [(":message-type", "error"), (":error-code", "500"), (":error-message", "lost")];
+        assert_eq!(fault(&error, b"").unwrap(), r#"{"message":"lost","__type":"500"}"#);
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl Framing {
             Self::JsonLines => lines::read(bytes).map(|line| Frame { name: b"", data: Cow::Borrowed(line) }),
             Self::Aws => {
                 let message = aws::read(bytes).ok_or(Malformed)?;
-                Some(Frame { name: message.name(), data: Cow::Borrowed(message.payload) })
+                Some(match message.fault() {
+                    Some(fault) => Frame { name: aws::FAULT.as_bytes(), data: Cow::Owned(fault) },
+                    None => Frame { name: message.name(), data: Cow::Borrowed(message.payload) },
+                })
             }
         })
     }
