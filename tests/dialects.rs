@@ -6,6 +6,7 @@ mod support;
 
 use std::net::SocketAddr;
 
+use llm_sidecar::codec::Framing;
 use llm_sidecar::simulate::{Options, serve};
 use serde_json::{Value, json};
 use support::client::{Answer, Client, End};
@@ -24,13 +25,14 @@ async fn start() -> Sidecar {
 }
 
 /// The vendors' types, and the path of the base URL that their own SDKs take.
-const VENDORS: [(&str, &str); 8] = [
+const VENDORS: [(&str, &str); 9] = [
     ("openai", "/v1"),
     ("openai_responses", "/v1"),
     ("anthropic", ""),
     ("gemini", ""),
     ("ollama", ""),
     ("cohere", ""),
+    ("bedrock", ""),
     ("qwen", "/compatible-mode/v1"),
     ("qwen_native", "/api/v1"),
 ];
@@ -192,7 +194,26 @@ const DASHSCOPE: Dialect = Dialect {
     is_last: |event| serde_json::from_str::<Value>(event).is_ok_and(|value| value["output"]["choices"][0]["finish_reason"] == "stop"),
 };
 
-const CLIENTS: [Dialect; 9] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS, GENERATE, COHERE, DASHSCOPE];
+/// Its streams' messages are read as objects of one field, named as the event.
+const BEDROCK: Dialect = Dialect {
+    name: "bedrock_converse",
+    path: |model, stream| format!("/model/{}/{}", model.replace('/', "%2F"), if stream { "converse-stream" } else { "converse" }),
+    body: |_, _, said, tool| {
+        json!({"messages": [{"role": "user", "content": [{"text": said}]}], "system": [{"text": "be brief"}],
+            "toolConfig": {"tools": [{"toolSpec": {"name": tool, "inputSchema": {"json": schema()}}}]}})
+    },
+    text: |value| {
+        let whole = list(&value["output"]["message"]["content"]).iter().map(|block| &block["text"]);
+        strings(whole.chain([&value["contentBlockDelta"]["delta"]["text"]])).concat()
+    },
+    calls: Some(|value| {
+        let whole = list(&value["output"]["message"]["content"]).iter().map(|block| &block["toolUse"]["name"]);
+        strings(whole.chain([&value["contentBlockStart"]["start"]["toolUse"]["name"]]))
+    }),
+    is_last: |event| event.starts_with("{\"metadata\""),
+};
+
+const CLIENTS: [Dialect; 10] = [OPENAI, ANTHROPIC, GEMINI, RESPONSES, OLLAMA, COMPLETIONS, GENERATE, COHERE, DASHSCOPE, BEDROCK];
 
 impl Dialect {
     async fn ask(&self, sidecar: &Sidecar, model: &str, stream: bool, said: &str) -> Answer {
@@ -205,9 +226,23 @@ fn told(answer: &Answer, stream: bool) -> Vec<String> {
     if !stream {
         return vec![answer.text()];
     }
+    if answer.head.header("content-type") == Some("application/vnd.amazon.eventstream") {
+        return messages(&answer.body);
+    }
     let text = answer.text();
     let data = |line: &str| line.strip_prefix("data:").or_else(|| line.starts_with('{').then_some(line)).map(|data| data.trim().to_owned());
     text.lines().filter_map(data).collect()
+}
+
+/// The events and exceptions of AWS's framing.
+fn messages(mut stream: &[u8]) -> Vec<String> {
+    let (mut splitter, mut told) = (Framing::Aws.splitter(), Vec::new());
+    while let Some(end) = splitter.frame_end(stream).filter(|_| !stream.is_empty()) {
+        let frame = Framing::Aws.read(&stream[..end]).unwrap().unwrap();
+        told.push(format!("{{\"{}\":{}}}", String::from_utf8_lossy(frame.name), String::from_utf8_lossy(&frame.data)));
+        stream = &stream[end..];
+    }
+    told
 }
 
 #[tokio::test]
@@ -249,7 +284,7 @@ async fn every_client_is_told_of_errors_in_its_own_words() {
             // A stream that ends without its end is told, and ends uncleanly.
             let answer = client.ask(&sidecar, &format!("{vendor}/m"), true, "a b c d e [sim fault=cut]").await;
             assert!(answer.status() >= 500 || answer.end == End::Cut, "{} before {vendor}: {}", client.name, answer.text());
-            assert!(answer.text().contains("error"), "{} before {vendor}: {}", client.name, answer.text());
+            assert!(answer.text().to_lowercase().contains("error"), "{} before {vendor}: {}", client.name, answer.text());
             assert!(!told(&answer, true).iter().any(|event| (client.is_last)(event)), "{} before {vendor}: {}", client.name, answer.text());
         }
     }
@@ -388,13 +423,18 @@ async fn tokens_are_counted_by_the_vendor_or_estimated() {
     let gemini = json!({"contents": [{"parts": [{"text": "How many tokens are in this sentence?"}]}]});
     let anthropic = json!({"messages": [{"role": "user", "content": "How many tokens are in this sentence?"}]});
     for (vendor, _) in VENDORS {
+        let counts = ["anthropic", "gemini", "bedrock"].contains(&vendor);
         let answer = sidecar.post(&format!("/v1beta/models/{vendor}/m:countTokens"), &gemini).await;
         assert!((5..30).contains(&answer.json()["totalTokens"].as_u64().unwrap()), "{vendor}: {}", answer.text());
-        assert_eq!(answer.head.header("x-llm-estimated").is_none(), vendor == "gemini" || vendor == "anthropic", "{vendor}");
+        assert_eq!(answer.head.header("x-llm-estimated").is_none(), counts, "{vendor}");
         let body = json!({"model": format!("{vendor}/m"), "messages": anthropic["messages"]});
         let answer = sidecar.post("/v1/messages/count_tokens", &body).await;
         assert!((5..30).contains(&answer.json()["input_tokens"].as_u64().unwrap()), "{vendor}: {}", answer.text());
-        assert_eq!(answer.head.header("x-llm-estimated").is_none(), vendor == "anthropic" || vendor == "gemini", "{vendor}");
+        assert_eq!(answer.head.header("x-llm-estimated").is_none(), counts, "{vendor}");
+        let converse = json!({"messages": [{"role": "user", "content": [{"text": "How many tokens are in this sentence?"}]}]});
+        let answer = sidecar.post(&format!("/model/{vendor}%2Fm/count-tokens"), &json!({"input": {"converse": converse}})).await;
+        assert!((5..30).contains(&answer.json()["inputTokens"].as_u64().unwrap()), "{vendor}: {}", answer.text());
+        assert_eq!(answer.head.header("x-llm-estimated").is_none(), counts, "{vendor}");
     }
 }
 
@@ -418,4 +458,24 @@ async fn models_are_listed_in_the_clients_shape() {
     assert_eq!(one["name"], "models/gemini/gemini-2.5-flash");
     let unknown = Client::connect(sidecar.data).await.get("/v1beta/nothing").await;
     assert_eq!((unknown.status(), &unknown.json()["error"]["status"]), (404, &json!("NOT_FOUND")));
+}
+
+/// Bedrock's clients know an error by its class, which is in a header; the vendor's own class comes through.
+#[tokio::test]
+async fn bedrocks_clients_are_told_an_errors_class() {
+    let sidecar = start().await;
+    for (status, told, class) in [
+        (400, 400, "ValidationException"),
+        (401, 403, "AccessDeniedException"),
+        (404, 404, "ResourceNotFoundException"),
+        (429, 429, "ThrottlingException"),
+        (503, 503, "ServiceUnavailableException"),
+    ] {
+        for vendor in ["bedrock", "openai"] {
+            let answer = BEDROCK.ask(&sidecar, &format!("{vendor}/m"), false, &format!("[sim status={status}]")).await;
+            assert_eq!((answer.status(), answer.head.header("x-amzn-errortype")), (told, Some(class)), "{vendor}: {}", answer.text());
+        }
+    }
+    let unknown = sidecar.post("/model/m/invoke", &json!({})).await;
+    assert_eq!((unknown.status(), unknown.head.header("x-amzn-errortype")), (404, Some("ResourceNotFoundException")));
 }

@@ -70,6 +70,23 @@ pub enum Event {
 }
 
 impl Event {
+    /// The choice it is of; 0 for what is of the whole answer.
+    pub fn choice(&self) -> u32 {
+        match self {
+            Self::Text { choice, .. }
+            | Self::Thinking { choice, .. }
+            | Self::Signature { choice, .. }
+            | Self::RedactedThinking { choice, .. }
+            | Self::ToolStart { choice, .. }
+            | Self::ToolArguments { choice, .. }
+            | Self::Refusal { choice, .. }
+            | Self::Citation { choice, .. }
+            | Self::Logprobs { choice, .. }
+            | Self::Finish { choice, .. } => *choice,
+            Self::Start { .. } | Self::Usage(_) | Self::Ping | Self::Error(_) | Self::Done => 0,
+        }
+    }
+
     /// How much it says, in bytes.
     pub fn length(&self) -> usize {
         match self {

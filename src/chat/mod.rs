@@ -39,10 +39,12 @@ pub enum DialectId {
     Cohere,
     /// Alibaba's DashScope.
     DashScope,
+    /// Amazon Bedrock's Converse.
+    BedrockConverse,
 }
 
 impl DialectId {
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::OpenAiChat,
         Self::AnthropicMessages,
         Self::Gemini,
@@ -52,6 +54,7 @@ impl DialectId {
         Self::OpenAiCompletions,
         Self::Cohere,
         Self::DashScope,
+        Self::BedrockConverse,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -65,6 +68,7 @@ impl DialectId {
             Self::OpenAiCompletions => "openai_completions",
             Self::Cohere => "cohere",
             Self::DashScope => "dashscope",
+            Self::BedrockConverse => "bedrock_converse",
         }
     }
 

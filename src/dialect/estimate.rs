@@ -14,7 +14,7 @@ const MEDIA_MIN_BYTES: usize = 256;
 /// In a body up to this size media cannot weigh much more than they count.
 const SMALL: usize = 16 << 10;
 /// One of these stands before media in every dialect.
-const MEDIA_WORDS: [&[u8]; 3] = [b"base64", b"\"data\"", b"\"images\""];
+const MEDIA_WORDS: [&[u8]; 4] = [b"base64", b"\"data\"", b"\"images\"", b"\"bytes\""];
 /// What the framing of a request costs.
 const BASE_TOKENS: u64 = 3;
 
@@ -63,6 +63,7 @@ impl Shape for Top {
             Messages,
             #[serde(alias = "systemInstruction", alias = "system_instruction")]
             Instructions,
+            #[serde(alias = "toolConfig")]
             Tools,
             #[serde(other)]
             Other,

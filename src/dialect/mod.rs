@@ -3,6 +3,7 @@
 //! bytes are relayed, and the dialect only edits and watches them.
 
 pub mod anthropic_messages;
+pub mod bedrock_converse;
 pub mod call_id;
 pub mod cohere;
 pub mod dashscope;
@@ -10,6 +11,7 @@ pub mod embeddings;
 mod estimate;
 mod fields;
 pub mod gemini;
+mod in_turn;
 mod media;
 pub mod ollama;
 pub mod openai_chat;
@@ -47,6 +49,7 @@ pub fn dialect(id: DialectId) -> &'static dyn Dialect {
         DialectId::OpenAiCompletions => &openai_completions::OpenAiCompletions,
         DialectId::Cohere => &cohere::Cohere,
         DialectId::DashScope => &dashscope::DashScope,
+        DialectId::BedrockConverse => &bedrock_converse::BedrockConverse,
     }
 }
 
@@ -173,6 +176,23 @@ pub trait Dialect: Send + Sync {
     fn count_tokens(&self) -> Option<&'static dyn CountTokens> {
         None
     }
+
+    /// The classes of errors that a header names, where the dialect has such.
+    fn error_classes(&self) -> Option<&dyn ErrorClasses> {
+        None
+    }
+}
+
+/// Errors of which a header names the class.
+pub trait ErrorClasses: Send + Sync {
+    /// The header.
+    fn header(&self) -> &'static str;
+
+    /// The class that the official clients expect of an error.
+    fn class(&self, error: &ApiError) -> &'static str;
+
+    /// As [`Dialect::read_error`], of a vendor's error whose class is known.
+    fn read_error(&self, status: u16, class: &str, body: &[u8]) -> ApiError;
 }
 
 /// Counting a request's tokens without answering it.

@@ -3,6 +3,7 @@
 //!
 //! Where a field is left out of a request it is named to the client (`Dropped`), unless its value says nothing anyway.
 
+mod converse;
 mod names;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use serde_json::{Map, Number, Value};
 use super::anthropic_messages::ClaudeQuirks;
 use super::call_id::Form;
 use super::gemini::GeminiQuirks;
+pub use converse::{Beside, ConverseQuirks, ReasoningKept};
 pub use names::fits;
 
 /// Deviations of one vendor. Empty means the vendor keeps to its dialect.
@@ -98,6 +100,8 @@ pub struct RequestQuirks {
     pub gemini: Option<GeminiQuirks>,
     /// Ollama's models: asked to think by level, and not to be told not to think.
     pub think_by_level: bool,
+    /// What the model takes of the Converse API. Beside it only `effort` counts there: its fields are the model's own.
+    pub converse: Option<ConverseQuirks>,
 }
 
 impl RequestQuirks {

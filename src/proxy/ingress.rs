@@ -50,7 +50,7 @@ pub(super) fn authenticate(snapshot: &Snapshot, headers: &HeaderMap) -> Result<O
         return Ok(None);
     }
     let refuse = |code, message: &str| ApiError::new(401, ErrorKind::Authentication, Fault::Client, code, message);
-    let key = presented_key(headers).ok_or_else(|| {
+    let key = caller_key(headers).ok_or_else(|| {
         refuse("missing_api_key", "no API key; send one as `Authorization: Bearer`, `x-api-key`, `api-key` or `x-goog-api-key`")
     })?;
     let client = snapshot.client(key).ok_or_else(|| refuse("invalid_api_key", "the API key is not known to this sidecar"))?;
@@ -65,6 +65,21 @@ pub(super) fn presented_key(headers: &HeaderMap) -> Option<&str> {
     });
     let other = |name: &str| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim);
     bearer.or_else(|| ["x-api-key", "api-key", "x-goog-api-key"].into_iter().find_map(other)).filter(|key| !key.is_empty())
+}
+
+/// The key a caller is known by: the one it presents, or the one it signs with.
+pub(super) fn caller_key(headers: &HeaderMap) -> Option<&str> {
+    presented_key(headers).or_else(|| access_key(headers))
+}
+
+/// The access key's id in a request that is signed as AWS's SDKs do (Signature Version 4). What it signs is not verified: for that
+/// a secret would be needed, which clients of the sidecar do not have.
+fn access_key(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, parameters) = headers.get(http::header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    let credential = parameters.split(',').find_map(|parameter| parameter.trim().strip_prefix("Credential="))?;
+    // Behind the id: date, region, service and `aws4_request`.
+    let id = credential.rsplitn(5, '/').nth(4)?;
+    (scheme.eq_ignore_ascii_case("AWS4-HMAC-SHA256") && !id.is_empty()).then_some(id)
 }
 
 /// How a request is read.
@@ -198,4 +213,24 @@ fn malformed(message: &str) -> ApiError {
 fn too_large(limit: usize) -> ApiError {
     let message = format!("the body is larger than {limit} bytes (server.max_body)");
     ApiError::new(413, ErrorKind::RequestTooLarge, Fault::Client, "request_too_large", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signed_request_presents_its_access_key() {
+        let id = |value: &str| {
+            let headers = HeaderMap::from_iter([(http::header::AUTHORIZATION, HeaderValue::from_str(value).unwrap())]);
+            access_key(&headers).map(str::to_owned)
+        };
+        let rest = "/20261128/us-east-1/bedrock/aws4_request, SignedHeaders=host;x-amz-date, Signature=00";
+        for key in ["AKIDEXAMPLE", "key/with/slashes"] {
+            assert_eq!(id(&format!("AWS4-HMAC-SHA256 Credential={key}{rest}")).as_deref(), Some(key));
+        }
+        for other in ["Bearer x", "AWS4-HMAC-SHA256 Signature=00", "AWS4-HMAC-SHA256 Credential=a/b", "Basic Credential=k/1/2/3/4", "x"] {
+            assert_eq!(id(other), None, "{other}");
+        }
+    }
 }

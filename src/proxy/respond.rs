@@ -101,6 +101,9 @@ pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static 
     let mut headers = HeaderMap::with_capacity(10);
     headers.insert(CONTENT_TYPE, JSON);
     identify(&mut headers, &meter);
+    if let Some(classes) = dialect(client).error_classes() {
+        headers.insert(classes.header(), HeaderValue::from_static(classes.class(error)));
+    }
     let unavailable = matches!(error.status, 503 | 529).then_some(DEFAULT_RETRY_AFTER);
     if let Some(wait) = error.retry_after.or(unavailable) {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);

@@ -115,7 +115,7 @@ fn first_word(path: &str) -> Option<&'static str> {
 
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
-    const PREFIXES: [(&str, DialectId); 7] = [
+    const PREFIXES: [(&str, DialectId); 8] = [
         ("/v1/messages", DialectId::AnthropicMessages),
         ("/v1/responses", DialectId::OpenAiResponses),
         ("/v1beta/", DialectId::Gemini),
@@ -123,6 +123,7 @@ pub(super) fn dialect_of(path: &str) -> DialectId {
         ("/api/v1/", DialectId::DashScope),
         ("/api/", DialectId::Ollama),
         ("/v2/", DialectId::Cohere),
+        ("/model/", DialectId::BedrockConverse),
     ];
     match PREFIXES.into_iter().find(|(prefix, _)| path.starts_with(prefix)) {
         Some((_, dialect)) => dialect,
@@ -150,6 +151,13 @@ fn method_of_gemini(path: &str) -> Option<(&str, &str)> {
 /// The path below a version of Gemini's API.
 fn below_version(path: &str) -> Option<&str> {
     ["/v1beta", "/v1alpha", "/v1"].into_iter().find_map(|version| path.strip_prefix(version).filter(|rest| rest.starts_with('/')))
+}
+
+/// The model and the operation of Bedrock's `/model/{model}/{operation}`, where it is one of those. An ARN has slashes of its own.
+fn operation_of_bedrock(path: &str) -> Option<(&str, &str)> {
+    let (model, operation) = path.strip_prefix("/model/")?.rsplit_once('/')?;
+    let known = matches!(operation, "converse" | "converse-stream" | "count-tokens");
+    (known && !model.is_empty()).then_some((model, operation))
 }
 
 /// The formats of embeddings whose paths are their own.
@@ -193,6 +201,11 @@ fn find_other(path: &str) -> Option<Route<'_>> {
     }
     if let Some(format) = embeddings_of(path) {
         return Some(Route::Embeddings { format, address: Address::Body });
+    }
+    if let Some((model, operation)) = operation_of_bedrock(path) {
+        let address = Address::Path { model: named(model), stream: operation == "converse-stream" };
+        let dialect = DialectId::BedrockConverse;
+        return Some(if operation == "count-tokens" { Route::CountTokens { dialect, address } } else { Route::Chat { dialect, address } });
     }
     match below_version(path).filter(|_| !path.starts_with("/v1/"))? {
         "/models" => Some(Route::Models),
@@ -302,8 +315,8 @@ fn is_safe(path: &str) -> bool {
         return is_plain(path.as_bytes());
     }
     let twice = percent_encoding::percent_decode(&once).collect::<Vec<u8>>();
-    // An escaped slash is part of a model's name in `/v1/models/{id}` and of a deployment's.
-    let slash_may_hide = path.contains("/models/") || path.contains("/deployments/");
+    // An escaped slash is part of a model's name in `/v1/models/{id}` and `/model/{id}/converse`, and of a deployment's.
+    let slash_may_hide = ["/models/", "/deployments/", "/model/"].iter().any(|before| path.contains(before));
     let hides_slash = once.iter().filter(|b| **b == b'/').count() != path.bytes().filter(|b| *b == b'/').count();
     is_plain(path.as_bytes()) && is_plain(&once) && is_plain(&twice) && (slash_may_hide || !hides_slash)
 }
@@ -372,6 +385,21 @@ mod tests {
         assert_eq!((route(&Method::GET, "/api/tags"), dialect_of("/api/x")), (Route::Models, DialectId::Ollama));
         assert_eq!(route(&post, "/v2/chat"), Route::Chat { dialect: DialectId::Cohere, address: Address::Body });
         assert_eq!((dialect_of("/v2/x"), allow("/v2/chat")), (DialectId::Cohere, Some("POST")));
+        let converse = |model: &'static str, stream| Route::Chat {
+            dialect: DialectId::BedrockConverse,
+            address: Address::Path { model: model.into(), stream },
+        };
+        assert_eq!(route(&post, "/model/us.amazon.nova-micro-v1%3A0/converse"), converse("us.amazon.nova-micro-v1:0", false));
+        let arn = "arn:aws:bedrock:us-east-1:0:inference-profile/us.x-v1:0";
+        for path in
+            [format!("/model/{arn}/converse-stream"), format!("/model/{}/converse-stream", arn.replace(':', "%3A").replace('/', "%2F"))]
+        {
+            assert_eq!(find(&post, &path).unwrap(), converse(arn, true), "{path}");
+        }
+        assert!(matches!(route(&post, "/model/fast/count-tokens"), Route::CountTokens { dialect: DialectId::BedrockConverse, .. }));
+        for path in ["/model/fast/invoke", "/model/converse", "/model//converse", "/model/a%2F..%2Fb/converse"] {
+            assert!(find(&post, path).is_err() && dialect_of(path) == DialectId::BedrockConverse, "{path}");
+        }
         assert_eq!(find(&Method::GET, "/v1beta/models/fast:generateContent").unwrap_err().status, 405);
         assert_eq!((dialect_of("/v1beta/x"), allow("/v1beta/models/fast:countTokens")), (DialectId::Gemini, Some("POST")));
     }

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use tokio::time::Instant;
 
 use super::call::Call;
-use super::ingress::presented_key;
+use super::ingress::caller_key;
 use super::worker::Worker;
 use crate::chat::{ApiError, Request};
 use crate::runtime::{Provider, Target};
@@ -38,7 +38,7 @@ fn pair(call: &Call, target: &Target) -> Pair {
     // A caller without a name is told apart by its key.
     let client = match &call.client {
         Some(name) => ["named", name],
-        None => ["", presented_key(&call.headers).unwrap_or_default()],
+        None => ["", caller_key(&call.headers).unwrap_or_default()],
     };
     let provider: &Provider = &target.provider;
     // One vendor's accounts verify each other's signatures; whether a vendor behind another address is the same is not known.

@@ -25,7 +25,14 @@ pub(super) fn of_answer(target: &Target, status: StatusCode, headers: &HeaderMap
     if status.is_redirection() || status.is_informational() {
         return ApiError::upstream("upstream_redirect", "the upstream answered with a redirect, which is not followed");
     }
-    let mut error = target.dialect().read_error(status.as_u16(), body);
+    let dialect = target.dialect();
+    let mut error = match dialect.error_classes() {
+        Some(classes) => {
+            let class = headers.get(classes.header()).and_then(|class| class.to_str().ok()).unwrap_or_default();
+            classes.read_error(status.as_u16(), class, body)
+        }
+        None => dialect.read_error(status.as_u16(), body),
+    };
     if matches!(status.as_u16(), 401) || matches!(error.kind, ErrorKind::Authentication) {
         error.code = Some("upstream_auth_failed".into());
         error.kind = ErrorKind::Authentication;

@@ -61,6 +61,14 @@ const DASHSCOPE: Manners = Manners {
     ..OPENAI
 };
 
+const BEDROCK: Manners = Manners {
+    answer_id: "",
+    call_id: "tooluse_",
+    request_id: "x-amzn-requestid",
+    models: &["amazon.nova-micro-v1:0", "anthropic.claude-sonnet-4-5-20250929-v1:0"],
+    garbage: b"this is no message",
+};
+
 /// The ways of a dialect's vendor.
 pub(super) fn of(dialect: DialectId) -> &'static Manners {
     match dialect {
@@ -72,5 +80,6 @@ pub(super) fn of(dialect: DialectId) -> &'static Manners {
         DialectId::OpenAiCompletions => &COMPLETIONS,
         DialectId::Cohere => &COHERE,
         DialectId::DashScope => &DASHSCOPE,
+        DialectId::BedrockConverse => &BEDROCK,
     }
 }

@@ -56,9 +56,9 @@ impl Answer {
 /// What a path says beside its route.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Named {
-    /// The model (Azure's deployments, Gemini's paths).
+    /// The model (Azure's deployments, Gemini's and Bedrock's paths).
     pub(super) model: Option<String>,
-    /// Whether the answer streams (Gemini's paths).
+    /// Whether the answer streams (Gemini's and Bedrock's paths).
     pub(super) stream: Option<bool>,
 }
 
@@ -85,6 +85,7 @@ pub(super) async fn respond(simulator: Arc<Simulator>, request: Request<Incoming
         Some((Route::Chat(id) | Route::CountTokens(id), _)) => *id,
         _ if request.uri().path().contains("/v1beta/") => DialectId::Gemini,
         _ if request.uri().path().contains("/api/") => DialectId::Ollama,
+        _ if request.uri().path().contains("/model/") => DialectId::BedrockConverse,
         _ if request.headers().contains_key("anthropic-version") => DialectId::AnthropicMessages,
         // Only Cohere's lists come in pages of a size.
         _ if request.uri().query().is_some_and(|query| query.contains("page_size=")) => DialectId::Cohere,
@@ -112,7 +113,12 @@ struct Exchange<'a> {
 
 impl Exchange<'_> {
     fn refusal(&self, error: &ApiError) -> Response<Body> {
-        written(error.status, "application/json", body::full(dialect(self.id).write_error(error, self.request_id)))
+        let dialect = dialect(self.id);
+        let mut response = written(error.status, "application/json", body::full(dialect.write_error(error, self.request_id)));
+        if let Some(classes) = dialect.error_classes() {
+            response.headers_mut().insert(classes.header(), HeaderValue::from_static(classes.class(error)));
+        }
+        response
     }
 }
 
@@ -260,6 +266,16 @@ fn find(path: &str) -> Option<(Route, Named)> {
             _ => None,
         };
     }
+    if let Some((_, rest)) = path.split_once("/model/") {
+        let (model, operation) = rest.rsplit_once('/')?;
+        let named = |stream| Named { model: Some(decoded(model)), stream };
+        return match operation {
+            "converse" => Some((Route::Chat(DialectId::BedrockConverse), named(Some(false)))),
+            "converse-stream" => Some((Route::Chat(DialectId::BedrockConverse), named(Some(true)))),
+            "count-tokens" => Some((Route::CountTokens(DialectId::BedrockConverse), named(None))),
+            _ => None,
+        };
+    }
     let (model, rest) = match path.split_once("/deployments/") {
         Some((_, rest)) => {
             let (deployment, rest) = rest.split_once('/')?;
@@ -321,6 +337,10 @@ mod tests {
         assert_eq!(find("/v1beta/models/m:generateContent"), gemini(false));
         assert_eq!(find("/v1beta/models/m:streamGenerateContent"), gemini(true));
         assert_eq!(find("/v2/chat"), Some((Route::Chat(DialectId::Cohere), Named::default())));
+        let arn = find("/model/arn%3Aaws%3Ax%2Fy/converse-stream");
+        let named = Named { model: Some("arn:aws:x/y".into()), stream: Some(true) };
+        assert_eq!(arn, Some((Route::Chat(DialectId::BedrockConverse), named)));
+        assert_eq!(find("/model/m/invoke"), None);
         assert_eq!(find("/v1beta/models"), Some((Route::Models, Named::default())));
         assert_eq!(find("/v1/nothing"), None);
     }

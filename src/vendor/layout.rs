@@ -29,6 +29,8 @@ pub enum Layout {
     Dashscope,
     /// As `openai`, with chat at `{base}/chat`.
     Writer,
+    /// `{base}/model/{model}/converse`. Models are listed elsewhere, by another API.
+    Bedrock,
     /// `{base}/v1/projects/{project}/locations/{location}/publishers/google/models/{model}:generateContent`, or without project
     /// and location where there is none; a base URL that ends in a version is taken too.
     Vertex,
@@ -72,7 +74,7 @@ pub fn path(layout: Layout, base: &str, endpoint: Endpoint<'_>, place: Place<'_>
     };
     let mut path = match layout {
         Layout::Writer if matches!(endpoint, Endpoint::Chat(_)) => format!("{base}/chat"),
-        Layout::Openai | Layout::Writer => format!("{base}{suffix}"),
+        Layout::Openai | Layout::Writer | Layout::Bedrock => format!("{base}{suffix}"),
         Layout::OpenaiV1 if base.is_empty() => format!("/v1{suffix}"),
         Layout::OpenaiV1 => format!("{base}{suffix}"),
         Layout::Anthropic => format!("{}/v1{suffix}", base.strip_suffix("/v1").unwrap_or(base)),
@@ -158,6 +160,7 @@ mod tests {
             (Layout::Openai, "/v1", Endpoint::Other("/files"), None, Some("limit=2"), "/v1/files?limit=2"),
             (Layout::OpenaiV1, "", CHAT, None, None, "/v1/chat/completions"),
             (Layout::OpenaiV1, "/api/v1", Endpoint::Models, None, None, "/api/v1/models"),
+            (Layout::Bedrock, "", Endpoint::Chat("/model/a%3A0/converse"), None, None, "/model/a%3A0/converse"),
             (Layout::Writer, "/v1", CHAT, None, None, "/v1/chat"),
             (Layout::Writer, "/v1", Endpoint::Models, None, None, "/v1/models"),
             (Layout::Ollama, "/v1", Endpoint::Chat("/api/chat"), None, None, "/api/chat"),

@@ -10,13 +10,11 @@ use super::usage::ClientUsage;
 use super::write_response::message_id;
 use super::{error, stop};
 use crate::chat::{Event, FinishReason, Usage};
+use crate::dialect::in_turn::InTurn;
 use crate::dialect::{Encode, Reply, call_id};
 
 /// The keep-alive of this dialect; official clients skip it.
 pub(super) const PING: &[u8] = b"event: ping\ndata: {\"type\":\"ping\"}\n\n";
-
-/// How many bytes of later blocks wait for an open tool call before it is taken for finished.
-const HELD_MAX: usize = 8 << 20;
 
 /// The state of one stream.
 pub(super) struct Encoder {
@@ -27,9 +25,9 @@ pub(super) struct Encoder {
     /// The next block's index.
     next: u32,
     open: Option<Open>,
-    /// What came while a tool call was open: its arguments may still go on, so other blocks wait until the end.
-    held: Vec<Event>,
-    held_bytes: usize,
+    order: InTurn,
+    /// What is in turn, to be written.
+    ready: Vec<Event>,
     called: bool,
     finish: Option<(FinishReason, Option<String>)>,
 }
@@ -63,7 +61,7 @@ impl Encode for Encoder {
             // This format has one answer and no place for probabilities.
             Event::Logprobs { .. } | Event::Finish { .. } => {}
             content => {
-                if choice_of(&content) == 0 {
+                if content.choice() == 0 {
                     self.start(None, out);
                     self.content(content, out);
                 }
@@ -80,8 +78,8 @@ impl Encoder {
             started: false,
             next: 0,
             open: None,
-            held: Vec::new(),
-            held_bytes: 0,
+            order: InTurn::default(),
+            ready: Vec::new(),
             called: false,
             finish: None,
         }
@@ -104,52 +102,25 @@ impl Encoder {
         Frame::MessageStart { message }.write(out);
     }
 
-    /// Writes a piece of the answer, or holds it while a tool call is open.
+    /// Writes a piece of the answer when it is its turn.
     fn content(&mut self, event: Event, out: &mut BytesMut) {
-        match (&self.open, &event) {
-            (Some(Open::Tool(open)), Event::ToolArguments { index, .. }) if index == open => self.block(&event, out),
-            (Some(Open::Tool(_)), _) => {
-                self.hold(event);
-                if self.held_bytes > HELD_MAX {
-                    self.flush(out);
-                }
-            }
-            _ => self.block(&event, out),
-        }
+        self.order.take(event, &mut self.ready);
+        self.write_ready(out);
     }
 
-    /// Puts an event aside; fragments go to the call or text they belong to, so that blocks come whole and in order.
-    fn hold(&mut self, event: Event) {
-        match &event {
-            Event::ToolArguments { index, fragment, .. } => {
-                self.held_bytes += fragment.len();
-                let call = self.held.iter_mut().find_map(|held| match held {
-                    Event::ToolArguments { index: at, fragment, .. } if at == index => Some(fragment),
-                    _ => None,
-                });
-                if let Some(held) = call {
-                    held.push_str(fragment);
-                }
-                return;
-            }
-            Event::ToolStart { choice, index, .. } => {
-                let arguments = Event::ToolArguments { choice: *choice, index: *index, fragment: String::new() };
-                self.held.extend([event, arguments]);
-                return;
-            }
-            Event::Text { text, .. } | Event::Thinking { text, .. } => self.held_bytes += text.len(),
-            _ => {}
-        }
-        self.held.push(event);
-    }
-
-    /// Closes the open block and writes everything held.
+    /// Writes everything held and closes the open block.
     fn flush(&mut self, out: &mut BytesMut) {
-        self.held_bytes = 0;
-        for event in std::mem::take(&mut self.held) {
+        self.order.flush(&mut self.ready);
+        self.write_ready(out);
+        self.close(out);
+    }
+
+    fn write_ready(&mut self, out: &mut BytesMut) {
+        let mut ready = std::mem::take(&mut self.ready);
+        for event in ready.drain(..) {
             self.block(&event, out);
         }
-        self.close(out);
+        self.ready = ready;
     }
 
     fn block(&mut self, event: &Event, out: &mut BytesMut) {
@@ -241,21 +212,5 @@ impl Encoder {
         let delta = Ending { stop_reason: stop::from_finish(reason, stop_sequence, self.called), stop_sequence };
         Frame::MessageDelta { delta, usage: ClientUsage::new(&self.usage) }.write(out);
         Frame::MessageStop.write(out);
-    }
-}
-
-fn choice_of(event: &Event) -> u32 {
-    match event {
-        Event::Text { choice, .. }
-        | Event::Thinking { choice, .. }
-        | Event::Signature { choice, .. }
-        | Event::RedactedThinking { choice, .. }
-        | Event::ToolStart { choice, .. }
-        | Event::ToolArguments { choice, .. }
-        | Event::Refusal { choice, .. }
-        | Event::Citation { choice, .. }
-        | Event::Logprobs { choice, .. }
-        | Event::Finish { choice, .. } => *choice,
-        Event::Start { .. } | Event::Usage(_) | Event::Ping | Event::Error(_) | Event::Done => 0,
     }
 }

@@ -43,17 +43,17 @@ pub struct ClaudeQuirks {
 
 /// What a model takes and refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Rules {
+pub(in crate::dialect) struct Rules {
     /// The most tokens it can answer with, where that is known.
-    pub(super) output_cap: Option<u64>,
-    pub(super) thinking: Thinking,
-    pub(super) sampling: SamplingRule,
+    pub(in crate::dialect) output_cap: Option<u64>,
+    pub(in crate::dialect) thinking: Thinking,
+    pub(in crate::dialect) sampling: SamplingRule,
     /// It takes `output_config.format` and strict tools.
-    pub(super) structured_output: bool,
+    pub(in crate::dialect) structured_output: bool,
     /// It continues a trailing assistant turn.
-    pub(super) prefill: bool,
+    pub(in crate::dialect) prefill: bool,
     /// It takes `tool_choice` of type `any` and `tool`.
-    pub(super) forced_tools: bool,
+    pub(in crate::dialect) forced_tools: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ const UNKNOWN: Rules = Rules {
 
 impl Rules {
     /// The rules for a model by its name at the vendor.
-    pub(super) fn of(model: &str, quirks: &Quirks) -> Self {
+    pub(in crate::dialect) fn of(model: &str, quirks: &Quirks) -> Self {
         let known = identify(model);
         let fits = |row: &&Row| {
             let fits = |(family, version)| version >= row.from && row.family.as_deref().is_none_or(|own| own == family);
@@ -116,7 +116,7 @@ impl Rules {
     }
 
     /// `max_tokens` for a client that set none; the vendor insists on one.
-    pub(super) fn default_max_tokens(&self) -> u64 {
+    pub(in crate::dialect) fn default_max_tokens(&self) -> u64 {
         self.output_cap.unwrap_or(UNKNOWN_MAX_TOKENS)
     }
 }

@@ -10,15 +10,15 @@ const BUDGET_MIN: u64 = 1024;
 
 /// What is written of the reasoning.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Plan {
-    pub(super) thinking: Option<ThinkingParam>,
+pub(in crate::dialect) struct Plan {
+    pub(in crate::dialect) thinking: Option<ThinkingParam>,
     /// `output_config.effort`.
-    pub(super) effort: Option<&'static str>,
+    pub(in crate::dialect) effort: Option<&'static str>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
-pub(super) enum ThinkingParam {
+pub(in crate::dialect) enum ThinkingParam {
     Enabled {
         budget_tokens: u64,
     },
@@ -36,13 +36,13 @@ impl Plan {
     }
 
     /// Whether it reasons with a budget, which rules out a forced tool and wants every call preceded by its thinking.
-    pub(super) fn has_budget(&self) -> bool {
+    pub(in crate::dialect) fn has_budget(&self) -> bool {
         matches!(self.thinking, Some(ThinkingParam::Enabled { .. }))
     }
 }
 
 /// Plans the reasoning for a model. `max_tokens` limits reasoning and answer together.
-pub(super) fn plan(reasoning: Option<&Reasoning>, rules: &Rules, max_tokens: u64, dropped: &mut Dropped) -> Plan {
+pub(in crate::dialect) fn plan(reasoning: Option<&Reasoning>, rules: &Rules, max_tokens: u64, dropped: &mut Dropped) -> Plan {
     let Some(reasoning) = reasoning else { return Plan::default() };
     match rules.thinking {
         Thinking::Unsupported => {

@@ -31,7 +31,7 @@ const UNSUPPORTED: [&str; 22] = [
 ];
 
 /// The schema with every object closed (the vendor insists), or `None` where it says what the subset cannot.
-pub(super) fn in_subset(schema: &str) -> Option<Value> {
+pub(in crate::dialect) fn in_subset(schema: &str) -> Option<Value> {
     let mut schema: Value = serde_json::from_str(schema).ok()?;
     if !schema.is_object() || recursive(&schema) || !close(&mut schema) {
         return None;

@@ -130,7 +130,7 @@ pub(super) fn choice<'a>(request: &'a Request, rules: &Rules, dropped: &mut Drop
 }
 
 /// A tool's schema, untouched but for the `type` that the vendor demands at its top.
-pub(super) fn object_schema(parameters: Option<&RawValue>, name: &str) -> Result<Box<RawValue>, ApiError> {
+pub(in crate::dialect) fn object_schema(parameters: Option<&RawValue>, name: &str) -> Result<Box<RawValue>, ApiError> {
     let Some(raw) = parameters else {
         return Ok(to_raw(&serde_json::json!({"type": "object", "properties": {}})));
     };
@@ -147,6 +147,6 @@ pub(super) fn object_schema(parameters: Option<&RawValue>, name: &str) -> Result
 }
 
 /// Whether a schema is in the strict subset as it stands.
-fn is_strict(schema: &RawValue) -> bool {
+pub(in crate::dialect) fn is_strict(schema: &RawValue) -> bool {
     schema::in_subset(schema.get()).is_some_and(|closed| serde_json::from_str::<Value>(schema.get()).is_ok_and(|open| open == closed))
 }

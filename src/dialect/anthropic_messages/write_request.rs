@@ -126,7 +126,7 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
 }
 
 /// Refuses what would change the shape of the answer.
-fn refuse(request: &Request) -> Result<(), ApiError> {
+pub(in crate::dialect) fn refuse(request: &Request) -> Result<(), ApiError> {
     if request.sampling.n.is_some_and(|n| n > 1) {
         return Err(unsupported("n", "this vendor gives one answer at a time: `n` has to be 1"));
     }
@@ -141,7 +141,7 @@ fn refuse(request: &Request) -> Result<(), ApiError> {
 }
 
 /// Names every field of another dialect's own. None of them has a place here.
-fn drop_extra(request: &Request, dropped: &mut Dropped) -> Map<String, Value> {
+pub(in crate::dialect) fn drop_extra(request: &Request, dropped: &mut Dropped) -> Map<String, Value> {
     for (key, value) in &request.extra {
         let says_nothing = value.is_null() || (key == "modalities" && *value == serde_json::json!(["text"]));
         if !says_nothing {
@@ -197,7 +197,12 @@ fn lacks_thinking(turns: &[Turn<'_>]) -> bool {
 }
 
 /// Temperature, `top_p` and `top_k` as far as model and reasoning take them.
-fn sampling(sampling: &Sampling, rules: &Rules, plan: &Plan, dropped: &mut Dropped) -> (Option<Number>, Option<Number>, Option<u64>) {
+pub(in crate::dialect) fn sampling(
+    sampling: &Sampling,
+    rules: &Rules,
+    plan: &Plan,
+    dropped: &mut Dropped,
+) -> (Option<Number>, Option<Number>, Option<u64>) {
     for (value, name) in [(&sampling.frequency_penalty, "frequency_penalty"), (&sampling.presence_penalty, "presence_penalty")] {
         if value.as_ref().and_then(Number::as_f64).is_some_and(|penalty| penalty.abs() > f64::EPSILON) {
             dropped.add(name);
@@ -248,7 +253,7 @@ fn sampling(sampling: &Sampling, rules: &Rules, plan: &Plan, dropped: &mut Dropp
 }
 
 /// The vendor refuses stop sequences of white space alone.
-fn stop_sequences<'a>(request: &'a Request, dropped: &mut Dropped) -> Vec<&'a str> {
+pub(in crate::dialect) fn stop_sequences<'a>(request: &'a Request, dropped: &mut Dropped) -> Vec<&'a str> {
     let kept: Vec<_> = request.stop.iter().map(String::as_str).filter(|stop| !stop.trim().is_empty()).collect();
     if kept.len() < request.stop.len() {
         dropped.add("stop");

@@ -82,7 +82,7 @@ pub(super) fn message_id(vendors: Option<&str>) -> String {
 }
 
 /// The arguments as a JSON object. What is not one is wrapped, so that the client sees what the model wrote.
-pub(super) fn input_object(arguments: &str) -> Box<RawValue> {
+pub(in crate::dialect) fn input_object(arguments: &str) -> Box<RawValue> {
     let text = arguments.trim();
     if text.is_empty() {
         return to_raw(&serde_json::Map::new());

@@ -8,7 +8,7 @@ use crate::base::json;
 use crate::cache::Key;
 use crate::config::Unsupported;
 use crate::proxy::call::Call;
-use crate::proxy::ingress::presented_key;
+use crate::proxy::ingress::caller_key;
 use crate::runtime::{ClientEntry, Snapshot, Target};
 
 /// A client's headers that change what a vendor answers. Those that only name one exchange (ids, traces) do not count.
@@ -65,7 +65,7 @@ pub(super) fn key(snapshot: &Snapshot, client: Option<&ClientEntry>, uri: &Uri, 
     // A caller without a name is told apart by its key, which may be what the vendor is asked with.
     let (client, caller) = match client {
         Some(client) => (client.name.as_str(), ""),
-        None => ("", presented_key(&call.headers).unwrap_or_default()),
+        None => ("", caller_key(&call.headers).unwrap_or_default()),
     };
     let asks = [
         client,
