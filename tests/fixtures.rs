@@ -55,6 +55,7 @@ const EXAMPLES: &[(DialectId, &str, &str)] = &[
     (DialectId::OllamaGenerate, "ollama_generate", "qwen3:8b"),
     (DialectId::Cohere, "cohere", "command-a-reasoning-08-2025"),
     (DialectId::DashScope, "qwen_native", "qwen-plus"),
+    (DialectId::BedrockConverse, "bedrock", "us.anthropic.claude-sonnet-4-5-20250929-v1:0"),
 ];
 
 #[derive(Clone, Copy)]
