@@ -474,6 +474,7 @@ async fn bedrocks_clients_are_told_an_errors_class() {
         for vendor in ["bedrock", "openai"] {
             let answer = BEDROCK.ask(&sidecar, &format!("{vendor}/m"), false, &format!("[sim status={status}]")).await;
             assert_eq!((answer.status(), answer.head.header("x-amzn-errortype")), (told, Some(class)), "{vendor}: {}", answer.text());
+            assert_eq!(answer.head.header("x-amzn-requestid"), answer.head.header("x-request-id"));
         }
     }
     let unknown = sidecar.post("/model/m/invoke", &json!({})).await;

@@ -100,6 +100,11 @@ pub trait Dialect: Send + Sync {
         error.status
     }
 
+    /// The header in which the official clients look for a request's id, beside `x-request-id` and `request-id`.
+    fn request_id_header(&self) -> Option<&'static str> {
+        None
+    }
+
     /// What the chat endpoint is called in logs and metrics.
     fn endpoint(&self) -> &'static str;
 

@@ -63,14 +63,20 @@ pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, requ
     let speaks = route::dialect_of(request.uri().path());
     let allow = route::allow(request.uri().path());
     let served = std::panic::AssertUnwindSafe(serve(&worker, request, &mut meter)).catch_unwind().await;
-    match served {
+    let mut response = match served {
         Ok(Ok(answer)) => respond::finish(answer, meter),
         Ok(Err(error)) => respond::error(&error, speaks, allow, meter),
         Err(_panic) => {
             worker.runtime.metrics.panics.inc();
             respond::error(&ApiError::internal("the request could not be processed"), speaks, allow, meter)
         }
+    };
+    if let Some(header) = dialect(speaks).request_id_header()
+        && let Some(id) = response.headers().get(respond::REQUEST_ID).cloned()
+    {
+        response.headers_mut().insert(header, id);
     }
+    response
 }
 
 /// Answers a request that is not let in: nothing but its head has been read.

@@ -17,7 +17,7 @@ use crate::cache::Entry;
 use crate::chat::{ApiError, DialectId, Fault, LimitState, LimitUnit};
 use crate::dialect::dialect;
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 const PROVIDER: HeaderName = HeaderName::from_static("x-llm-provider");
 const MODEL: HeaderName = HeaderName::from_static("x-llm-model");

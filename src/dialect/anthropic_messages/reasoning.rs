@@ -31,7 +31,7 @@ pub(in crate::dialect) enum ThinkingParam {
 
 impl Plan {
     /// Whether the model will reason, which restricts the sampling.
-    pub(super) fn thinks(&self) -> bool {
+    pub(in crate::dialect) fn thinks(&self) -> bool {
         matches!(self.thinking, Some(ThinkingParam::Enabled { .. } | ThinkingParam::Adaptive { .. }))
     }
 

@@ -7,7 +7,7 @@ use super::answer::JSON_TOOL;
 use super::block::Block;
 use super::rules::Rules;
 use super::tools::{WireChoice, WireTool};
-use crate::chat::{ApiError, OutputFormat, Request, ToolChoice};
+use crate::chat::{ApiError, Dropped, OutputFormat, Request, ToolChoice};
 use crate::dialect::anthropic_messages::schema;
 use crate::dialect::anthropic_messages::tools::object_schema;
 
@@ -44,6 +44,7 @@ pub(super) fn apply<'a>(
     system: &mut Vec<Block<'a>>,
     tools: &mut Vec<WireTool<'a>>,
     choice: &mut Option<WireChoice<'a>>,
+    dropped: &mut Dropped,
 ) -> Result<Option<TextFormat<'a>>, ApiError> {
     match &request.output {
         OutputFormat::Text => Ok(None),
@@ -51,7 +52,7 @@ pub(super) fn apply<'a>(
             system.push(Block::text(JSON_INSTRUCTION));
             Ok(None)
         }
-        OutputFormat::JsonSchema { name, description, schema, .. } => {
+        OutputFormat::JsonSchema { name, description, schema, strict } => {
             if rules.structures_output()
                 && let Some(closed) = schema::in_subset(schema.get())
             {
@@ -60,6 +61,10 @@ pub(super) fn apply<'a>(
             }
             // A turn that must be a call of the client's own tool holds no text to be formatted.
             if !choice.as_ref().is_some_and(WireChoice::is_forced) {
+                // A tool's arguments mostly keep to its schema, but the vendor does not vouch for it.
+                if *strict == Some(true) {
+                    dropped.add("strict");
+                }
                 let barred = request.tool_choice == Some(ToolChoice::None);
                 by_tool(description.as_deref(), schema, rules, barred, system, tools, choice)?;
             }
@@ -77,6 +82,10 @@ fn by_tool<'a>(
     tools: &mut Vec<WireTool<'a>>,
     choice: &mut Option<WireChoice<'a>>,
 ) -> Result<(), ApiError> {
+    if tools.iter().any(|tool| tool.is_called(JSON_TOOL)) {
+        let message = format!("a tool cannot be called `{JSON_TOOL}` here: that tool stands for the answer's format");
+        return Err(ApiError::invalid("invalid_value", "tools", message));
+    }
     // With tools of the client's, the model may call one of them first; barred from them, it may only answer.
     let only_answer = tools.is_empty() || barred;
     let input = object_schema(Some(schema), JSON_TOOL)?;

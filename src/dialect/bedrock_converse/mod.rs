@@ -92,6 +92,10 @@ impl Dialect for BedrockConverse {
         error::client_status(error)
     }
 
+    fn request_id_header(&self) -> Option<&'static str> {
+        Some("x-amzn-requestid")
+    }
+
     fn endpoint(&self) -> &'static str {
         "converse"
     }

@@ -7,22 +7,31 @@ use super::rules::Rules;
 use crate::chat::{Dropped, Effort, Reasoning};
 use crate::dialect::anthropic_messages::reasoning::{Plan, plan};
 
-/// Plans the reasoning; the fields that ask for it go to `fields`. `budgets` says whether a budget can be asked for: a forced
-/// tool and a tool loop begun without thinking rule it out.
+/// What rules thinking out.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Bars {
+    /// A tool has to be called.
+    pub(super) forced: bool,
+    /// The tool loop that goes on began without thinking; only a budget minds it.
+    pub(super) unthought: bool,
+}
+
+/// Plans the reasoning; the fields that ask for it go to `fields`.
 pub(super) fn write(
     reasoning: Option<&Reasoning>,
     rules: &Rules<'_>,
     max_tokens: Option<u64>,
-    budgets: bool,
+    bars: Bars,
     fields: &mut Map<String, Value>,
     dropped: &mut Dropped,
 ) -> Plan {
     let Some(wish) = reasoning else { return Plan::default() };
     if let Some(claude) = &rules.claude {
-        let plan = plan(Some(wish), claude, max_tokens.unwrap_or_else(|| claude.default_max_tokens()), dropped);
-        if plan.has_budget() && !budgets {
+        let mut plan = plan(Some(wish), claude, max_tokens.unwrap_or_else(|| claude.default_max_tokens()), dropped);
+        // An effort alone does not hinder it.
+        if plan.thinks() && bars.forced || plan.has_budget() && bars.unthought {
             dropped.add("reasoning_effort");
-            return Plan::default();
+            plan.thinking = None;
         }
         if let Some(thinking) = &plan.thinking {
             fields.insert("thinking".to_owned(), json!(thinking));
@@ -92,7 +101,7 @@ mod tests {
             "minimal": {"reasoning_effort": "low"}, "medium": {"reasoning_effort": "medium"}}}}]}))
         .unwrap();
         let (mut fields, mut dropped) = (Map::new(), Dropped::default());
-        write(Some(&reasoning), &Rules::of(model, &quirks), None, true, &mut fields, &mut dropped);
+        write(Some(&reasoning), &Rules::of(model, &quirks), None, Bars::default(), &mut fields, &mut dropped);
         (Value::Object(fields), !dropped.is_empty())
     }
 

@@ -65,6 +65,10 @@ impl WireChoice<'_> {
 }
 
 impl<'a> WireTool<'a> {
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        matches!(self, Self::ToolSpec(spec) if spec.name == name)
+    }
+
     pub(super) fn spec(name: Cow<'a, str>, description: Option<&'a str>, schema: Box<RawValue>, strict: bool) -> Self {
         let description = description.filter(|description| !description.is_empty());
         Self::ToolSpec(ToolSpec { name, description, input_schema: InputSchema { json: schema }, strict })

@@ -104,14 +104,14 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
     if cache.lost {
         dropped.add("prompt_cache_breakpoint");
     }
-    let text_format = format::apply(request, &rules, &mut system, &mut tools, &mut tool_choice)?;
+    let text_format = format::apply(request, &rules, &mut system, &mut tools, &mut tool_choice, &mut dropped)?;
     let tool_config = (!tools.is_empty()).then_some(ToolConfig { tools, tool_choice });
 
     let mut fields = object(&mut extra, MODEL);
     let forced = tool_config.as_ref().and_then(|config| config.tool_choice.as_ref()).is_some_and(tools::WireChoice::is_forced);
-    let budgets = !forced && !lacks_thinking(&turns);
+    let bars = reasoning::Bars { forced, unthought: lacks_thinking(&turns) };
     let max_tokens = max_tokens(request, &rules, &mut dropped);
-    let plan = reasoning::write(request.reasoning.as_ref(), &rules, max_tokens, budgets, &mut fields, &mut dropped);
+    let plan = reasoning::write(request.reasoning.as_ref(), &rules, max_tokens, bars, &mut fields, &mut dropped);
     tools::single_tool(request, &rules, tool_config.as_ref(), &mut fields, &mut dropped);
     let (temperature, top_p, top_k) = anthropic::sampling(&request.sampling, &rules.common, &plan, &mut dropped);
     match (top_k, &rules.facts.top_k) {

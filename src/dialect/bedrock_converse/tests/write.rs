@@ -191,6 +191,19 @@ fn formats_are_kept_natively_or_through_a_tool() {
         assert_eq!(&body["toolConfig"]["tools"][0]["toolSpec"]["inputSchema"]["json"], schema);
         assert!(body.get("outputConfig").is_none());
     }
+    let mut strict = format(schema.clone());
+    strict["response_format"]["json_schema"]["strict"] = json!(true);
+    strict["reasoning_effort"] = json!("low");
+    assert_eq!(write("us.amazon.nova-micro-v1:0", asked(strict.clone())).unwrap().1, ["strict", "reasoning_effort"]);
+    strict["response_format"]["json_schema"]["schema"] = ranged.clone();
+    for model in [CLAUDE, "us.anthropic.claude-sonnet-4-6"] {
+        let (body, dropped) = write(model, asked(strict.clone())).unwrap();
+        assert_eq!(dropped, ["strict", "reasoning_effort"], "{model}");
+        assert!(body["additionalModelRequestFields"].get("thinking").is_none(), "{model}: a forced tool and thinking do not go together");
+    }
+    let mut taken = format(ranged.clone());
+    taken["tools"] = json!([{"type": "function", "function": {"name": "json_tool_call", "parameters": {"type": "object"}}}]);
+    assert_eq!(write(CLAUDE, asked(taken)).unwrap_err().param.as_deref(), Some("tools"));
     let unforced = sent("meta.llama3-1-8b", asked(format(schema)));
     assert!(
         unforced["system"][0]["text"].as_str().unwrap().contains("json_tool_call") && unforced["toolConfig"].get("toolChoice").is_none()
