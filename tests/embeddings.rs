@@ -16,9 +16,10 @@ use support::sidecar::Sidecar;
 const KEY: &str = "vendor-key-0123456789";
 
 /// The vendors' types, the path of the base URL that their own SDKs take, a model for embeddings, and whether tokens are told.
-const VENDORS: [(&str, &str, &str, bool); 6] = [
+const VENDORS: [(&str, &str, &str, bool); 7] = [
     ("openai", "/v1", "m", true),
     ("gemini", "", "m", false),
+    ("vertex", "", "m", true),
     ("cohere", "", "m", true),
     ("ollama", "", "m", true),
     ("qwen", "/compatible-mode/v1", "m", true),

@@ -78,6 +78,8 @@ pub struct RequestQuirks {
     pub model_in_path: bool,
     /// Calls and their results have no ids, and belong together by their order.
     pub no_call_ids: bool,
+    /// A request to count tokens holds what counts itself, and not a whole request to generate.
+    pub plain_count: bool,
     /// What a client says of a request for its own purposes can be sent as `labels`.
     pub labels: bool,
     /// Fields beyond OpenAI's that the vendor knows, so that a translated request may use them (`top_k`, `thinking_budget`).

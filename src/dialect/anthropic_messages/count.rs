@@ -44,7 +44,8 @@ impl CountTokens for super::AnthropicMessages {
         for (name, value) in to.quirks.request_for(to.model).flat_map(|quirks| &quirks.fields) {
             object.set(name, to_raw(value));
         }
-        Ok(object.write().into())
+        // The model, and what the vendor wants in every request.
+        Ok(edit::edit_count(&object.write(), to)?.body)
     }
 
     fn read_count(&self, body: &[u8]) -> Result<u64, ApiError> {
@@ -53,5 +54,41 @@ impl CountTokens for super::AnthropicMessages {
 
     fn write_count(&self, tokens: u64) -> Vec<u8> {
         format!("{{\"input_tokens\":{tokens}}}").into_bytes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::AnthropicMessages;
+    use super::*;
+    use crate::chat::{DialectId, Message, Part, PartKind, Role};
+    use crate::dialect::Quirks;
+
+    #[test]
+    fn only_what_counts_is_asked_about() {
+        let mut request = Request::new(DialectId::Gemini, "");
+        let part = Part::from(PartKind::Text("hi".into()));
+        request.messages.push(Message { role: Role::User, parts: vec![part], name: None });
+        request.sampling.max_tokens = Some(7);
+        request.stop = vec!["x".into()];
+        let mut quirks = Quirks::default();
+        let written = |quirks: &Quirks| {
+            let to = To { model: "claude-x", quirks, want_usage: false };
+            serde_json::from_slice::<serde_json::Value>(&AnthropicMessages.write_count_request(&request, &to).unwrap()).unwrap()
+        };
+        let mut body = json!({"model": "claude-x", "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]});
+        assert_eq!(written(&quirks), body);
+        quirks.request.model_in_path = true;
+        quirks.request.fields.insert("anthropic_version".into(), json!("v1"));
+        body["anthropic_version"] = json!("v1");
+        assert_eq!(written(&quirks), body);
+    }
+
+    #[test]
+    fn a_request_without_a_length_is_read() {
+        let read = AnthropicMessages.read_count_request(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).unwrap();
+        assert_eq!((read.messages.len(), read.sampling.max_tokens), (1, None));
     }
 }
