@@ -159,6 +159,8 @@ pub struct MessageQuirks {
     pub merge_same_role: bool,
     /// The assistant text put between a tool's answer and a user message that follows it.
     pub assistant_after_tool: Option<String>,
+    /// A last message of the assistant's, which the model goes on from, has to say so (`prefix: true`).
+    pub prefix_last_assistant: bool,
 }
 
 impl MessageQuirks {

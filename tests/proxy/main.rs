@@ -16,6 +16,7 @@ mod failover;
 mod framing;
 mod keys;
 mod memory;
+mod mistral;
 mod model_lists;
 mod pieces;
 mod streams;

@@ -54,6 +54,11 @@ pub fn edit(messages: &mut Vec<Message>, quirks: &MessageQuirks, dropped: &mut D
     if let Some(filler) = &quirks.assistant_after_tool {
         separate(messages, filler);
     }
+    if quirks.prefix_last_assistant
+        && let Some(last) = messages.last_mut().filter(|last| is(last, "assistant") && !last.contains_key("tool_calls"))
+    {
+        last.insert("prefix".into(), true.into());
+    }
 }
 
 fn edit_parts(message: &mut Message, quirks: &MessageQuirks, dropped: &mut Dropped) {

@@ -105,6 +105,13 @@ fn each_quirk_of_the_messages() {
             vec![],
         ),
         (
+            json!({"prefix_last_assistant": true}),
+            json!([user("a"), says("assistant", "x")]),
+            json!([user("a"), {"role": "assistant", "content": "x", "prefix": true}]),
+            vec![],
+        ),
+        (json!({"prefix_last_assistant": true}), json!([says("assistant", "x"), call]), json!([says("assistant", "x"), call]), vec![]),
+        (
             json!({"assistant_after_tool": "."}),
             json!([call, result, says("assistant", "x")]),
             json!([call, result, says("assistant", "x")]),
