@@ -16,10 +16,11 @@ use support::sidecar::Sidecar;
 const KEY: &str = "vendor-key-0123456789";
 
 /// The vendors' types, the path of the base URL that their own SDKs take, a model for embeddings, and whether tokens are told.
-const VENDORS: [(&str, &str, &str, bool); 7] = [
+const VENDORS: [(&str, &str, &str, bool); 8] = [
     ("openai", "/v1", "m", true),
     ("gemini", "", "m", false),
     ("vertex", "", "m", true),
+    ("bedrock", "", "amazon.titan-embed-text-v2:0", true),
     ("cohere", "", "m", true),
     ("ollama", "", "m", true),
     ("qwen", "/compatible-mode/v1", "m", true),
@@ -184,6 +185,20 @@ async fn every_client_gets_every_vendors_vectors() {
     }
 }
 
+/// One vendor may have models of several formats, and of none.
+#[tokio::test]
+async fn a_vendors_format_can_depend_on_the_model() {
+    let sidecar = start_with("").await;
+    let ask = |model: &str| json!({"model": format!("bedrock/{model}"), "input": ["one", "two"]});
+    let titan = sidecar.post("/v1/embeddings", &ask("amazon.titan-embed-text-v2:0")).await;
+    let cohere = sidecar.post("/v1/embeddings", &ask("eu.cohere.embed-v4:0")).await;
+    assert_eq!((titan.status(), titan.head.header("x-llm-estimated")), (200, None), "{}", titan.text());
+    assert_eq!((cohere.status(), cohere.head.header("x-llm-estimated")), (200, Some("input_tokens")), "{}", cohere.text());
+    assert_eq!(titan.json()["data"], cohere.json()["data"]);
+    let none = sidecar.post("/v1/embeddings", &ask("anthropic.claude-x")).await;
+    none.assert_error(404, "invalid_request_error", "unsupported_endpoint");
+}
+
 #[tokio::test]
 async fn what_a_vendor_cannot_say_is_named_or_refused() {
     let sidecar = start_with("").await;
@@ -265,11 +280,10 @@ const RANKINGS: [Ranking; 3] = [
 #[tokio::test]
 async fn documents_are_put_in_order_in_every_format() {
     let sidecar = start_with("").await;
-    for vendor in ["openai", "cohere", "qwen", "qwen_native"] {
+    for model in ["openai/m", "bedrock/cohere.rerank-v3-5:0", "cohere/m", "qwen/m", "qwen_native/m"] {
         for (path, body, results) in RANKINGS {
-            let about = format!("{path} before {vendor}");
-            let model = format!("{vendor}/m");
-            let answer = sidecar.post(path, &body(&model, &["black coffee", "green tea", "green leaves"])).await;
+            let about = format!("{path} before {model}");
+            let answer = sidecar.post(path, &body(model, &["black coffee", "green tea", "green leaves"])).await;
             assert_eq!(answer.status(), 200, "{about}: {}", answer.text());
             let value = answer.json();
             let results = list(value.pointer(results).unwrap());
@@ -278,7 +292,7 @@ async fn documents_are_put_in_order_in_every_format() {
             assert!(results[0]["relevance_score"].as_f64().unwrap() > 0.8, "{about}: {}", answer.text());
             let document = (path != "/v2/rerank").then_some("green tea");
             assert_eq!(results[0]["document"]["text"].as_str(), document, "{about}: {}", answer.text());
-            let empty = sidecar.post(path, &body(&model, &[])).await;
+            let empty = sidecar.post(path, &body(model, &[])).await;
             assert_eq!(empty.status(), 400, "{about}: {}", empty.text());
         }
     }

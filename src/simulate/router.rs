@@ -19,8 +19,8 @@ use super::{audio, chat, embeddings, files, manners, models, moderations, rerank
 use crate::base::id;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault as AtFault};
 use crate::dialect::dialect;
-use crate::dialect::embeddings::EmbeddingsId;
-use crate::dialect::rerank::RerankId;
+use crate::dialect::embeddings::{EmbeddingsId, embeddings as embeddings_format};
+use crate::dialect::rerank::{RerankId, rerank as rerank_format};
 
 /// The largest body that is read whole. Uploads are not.
 const MAX_BODY: usize = 64 << 20;
@@ -273,6 +273,7 @@ fn find(path: &str) -> Option<(Route, Named)> {
             "converse" => Some((Route::Chat(DialectId::BedrockConverse), named(Some(false)))),
             "converse-stream" => Some((Route::Chat(DialectId::BedrockConverse), named(Some(true)))),
             "count-tokens" => Some((Route::CountTokens(DialectId::BedrockConverse), named(None))),
+            "invoke" => invoked(&decoded(model)).map(|route| (route, named(None))),
             _ => None,
         };
     }
@@ -318,6 +319,15 @@ fn find(path: &str) -> Option<(Route, Named)> {
     Some((route, Named { model, stream: None }))
 }
 
+/// What a model of Bedrock's is asked for in its own format.
+fn invoked(model: &str) -> Option<Route> {
+    if rerank_format(RerankId::Bedrock).serves(model) {
+        return Some(Route::Rerank(RerankId::Bedrock));
+    }
+    let formats = [EmbeddingsId::BedrockTitan, EmbeddingsId::BedrockCohere];
+    formats.into_iter().find(|id| embeddings_format(*id).serves(model)).map(Route::Embeddings)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -341,6 +351,8 @@ mod tests {
         let named = Named { model: Some("arn:aws:x/y".into()), stream: Some(true) };
         assert_eq!(arn, Some((Route::Chat(DialectId::BedrockConverse), named)));
         assert_eq!(find("/model/m/invoke"), None);
+        let titan = find("/model/amazon.titan-embed-text-v2%3A0/invoke").map(|(route, _)| route);
+        assert_eq!(titan, Some(Route::Embeddings(EmbeddingsId::BedrockTitan)));
         assert_eq!(find("/v1beta/models"), Some((Route::Models, Named::default())));
         assert_eq!(find("/v1/nothing"), None);
     }
