@@ -438,6 +438,20 @@ async fn tokens_are_counted_by_the_vendor_or_estimated() {
     }
 }
 
+/// What a vendor refuses to count is estimated for a client of another dialect; one of its own is told why.
+#[tokio::test]
+async fn what_a_vendor_does_not_count_is_estimated() {
+    let sidecar = start().await;
+    let count = |vendor: &str, said: &str| json!({"model": format!("{vendor}/m"), "messages": [{"role": "user", "content": said}]});
+    let estimated = sidecar.post("/v1/messages/count_tokens", &count("gemini", "one two [sim status=400]")).await;
+    assert_eq!((estimated.status(), estimated.head.header("x-llm-estimated")), (200, Some("input_tokens")), "{}", estimated.text());
+    assert!(estimated.json()["input_tokens"].as_u64().unwrap() > 0);
+    let told = sidecar.post("/v1/messages/count_tokens", &count("anthropic", "one two [sim status=400]")).await;
+    assert_eq!(told.status(), 400, "{}", told.text());
+    let down = sidecar.post("/v1/messages/count_tokens", &count("gemini", "one two [sim status=503]")).await;
+    assert!(down.status() >= 500, "{}", down.text());
+}
+
 #[tokio::test]
 async fn models_are_listed_in_the_clients_shape() {
     let sidecar = start().await;

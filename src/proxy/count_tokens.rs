@@ -29,17 +29,26 @@ pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTok
     let target = &plan.first().ok_or_else(|| ApiError::internal("a route without targets"))?.target;
     let provider = &*target.provider;
     let Some(question) = question(&call, counter, target)? else {
-        let tokens = estimate_tokens(&call.body);
-        let mut headers = HeaderMap::new();
-        headers.insert(ESTIMATED, http::HeaderValue::from_static("input_tokens"));
-        return Ok(Answer::json(counter.write_count(tokens), headers));
+        return Ok(estimated(&call, counter));
     };
     let by = Instant::now() + provider.timeout.first_token;
     // Counting generates nothing: no limit on tokens is asked.
     let client = call.client.as_deref().unwrap_or_default();
     let mut attempt = single::begin(Wish { worker, client, load: Load::Prompt(0), conversation: None, by }, target, meter).await?;
+    let is_relayed = question.is_relayed;
     let answered = ask(worker, &call, counter, question, &mut attempt, by).await;
-    single::end(&mut attempt, answered).map(|body| Answer::json(body, HeaderMap::new()))
+    // Some vendors count for a part of their models only, or not all that a request may hold.
+    let refused = answered.as_ref().is_err_and(|failed| matches!(failed.status, 400 | 404 | 405 | 422 | 501));
+    match single::end(&mut attempt, answered) {
+        Err(_) if refused && !is_relayed => Ok(estimated(&call, counter)),
+        answered => answered.map(|body| Answer::json(body, HeaderMap::new())),
+    }
+}
+
+fn estimated(call: &Call, counter: &dyn CountTokens) -> Answer {
+    let mut headers = HeaderMap::new();
+    headers.insert(ESTIMATED, http::HeaderValue::from_static("input_tokens"));
+    Answer::json(counter.write_count(estimate_tokens(&call.body)), headers)
 }
 
 /// What a vendor is asked that counts tokens itself.
