@@ -21,7 +21,8 @@ async fn start() -> Sidecar {
     let provider =
         |(kind, path): (&str, &str)| format!("  {kind}: {{type: {kind}, base_url: \"http://{at}{path}\", api_key: {KEY}, {NO_BREAKER}}}\n");
     let providers: String = VENDORS.into_iter().chain(TEXT_VENDORS).map(provider).collect();
-    Sidecar::start(&format!("providers:\n{providers}")).await
+    let custom = format!("  custom: {{type: custom, base_url: \"http://{at}/v1\", api_key: {KEY}, auth_header: X-Api-Key}}\n");
+    Sidecar::start(&format!("providers:\n{providers}{custom}")).await
 }
 
 /// The vendors' types, and the path of the base URL that their own SDKs take.
@@ -360,6 +361,13 @@ async fn prompts_are_relayed_where_the_vendor_has_them() {
     assert_eq!(cut.json()["choices"][0]["finish_reason"], "length", "sixteen tokens unless more are asked for: {}", cut.text());
     let azure = sidecar.post("/openai/deployments/anthropic%2Fm/completions?api-version=2024-10-21", &json!({"prompt": "hi"})).await;
     assert_eq!(azure.json()["choices"][0]["text"], "You said: hi", "{}", azure.text());
+}
+
+#[tokio::test]
+async fn a_key_goes_where_the_provider_says() {
+    let sidecar = start().await;
+    let answer = OPENAI.ask(&sidecar, "custom/m", false, "hi").await;
+    assert_eq!(answer.json()["choices"][0]["message"]["content"], "You said: hi", "{}", answer.text());
 }
 
 /// What needs a vendor that keeps answers goes to one that has the API, and is refused where it would be translated.

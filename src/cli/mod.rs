@@ -13,9 +13,10 @@ use std::time::{Duration, Instant};
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
+use crate::vendor::table;
 use crate::{app, config, simulate};
 
-/// A reverse-proxy sidecar for LLM vendors: point an unchanged OpenAI or Anthropic SDK at it and name the vendors in YAML.
+/// A reverse-proxy sidecar for LLM vendors: point an unchanged SDK at it (OpenAI, Anthropic, Gemini, Ollama, ...) and name the vendors in YAML.
 #[derive(Parser)]
 #[command(version, about, long_about = LONG_ABOUT, arg_required_else_help = true)]
 pub struct Cli {
@@ -26,12 +27,14 @@ pub struct Cli {
 const LONG_ABOUT: &str = "\
 A reverse-proxy sidecar for LLM vendors.
 
-Point an unchanged OpenAI SDK at http://127.0.0.1:4000/v1 (or an Anthropic SDK at
-http://127.0.0.1:4000) and name the vendors in a YAML file; every request is translated
-to whichever vendor its model belongs to. The file may be edited while it runs.
+Point an unchanged OpenAI SDK at http://127.0.0.1:4000/v1 (or one of Anthropic, Gemini,
+Azure or Ollama at http://127.0.0.1:4000) and name the vendors in a YAML file; every
+request is translated to whichever vendor its model belongs to. The file may be edited
+while it runs.
 
   export OPENAI_API_KEY=sk-...     # or ANTHROPIC_API_KEY, DASHSCOPE_API_KEY, ...
   llm-sidecar serve                # providers are made from the keys in the environment
+  llm-sidecar vendors              # which vendors are known, and by which variables
   curl http://127.0.0.1:4000/v1/models
 
 No key at hand? `llm-sidecar simulate` is a vendor that needs none.";
@@ -48,6 +51,15 @@ enum Command {
     Check(ConfigFile),
     /// Print the JSON Schema of the configuration file, for editors.
     Schema,
+    /// List the vendors that a provider's `type` may name: what they speak and offer, and where their key is taken from.
+    Vendors {
+        /// As a Markdown table.
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
+        /// As JSON, with everything that is known.
+        #[arg(long)]
+        json: bool,
+    },
     /// Serve a vendor simulator that needs no key and no network.
     #[command(after_long_help = simulate::directive_help())]
     Simulate(simulate::Options),
@@ -98,6 +110,14 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Check(file) => check(file),
         Command::Schema => {
             println!("{:#}", config::schema());
+            ExitCode::SUCCESS
+        }
+        Command::Vendors { markdown, json } => {
+            match (markdown, json) {
+                (true, _) => print!("{}", table::markdown()),
+                (_, true) => println!("{:#}", table::json()),
+                _ => print!("{}", table::text()),
+            }
             ExitCode::SUCCESS
         }
         Command::Simulate(options) => finish(app::simulate(options)),

@@ -52,6 +52,7 @@ fn provider(vendor: &VendorFacts, base_url: String, region: Option<String>, key:
         base_url,
         region,
         auth: ProviderAuth::Keys(vec![Secret::new(key)]),
+        auth_header: None,
         organization: None,
         project: None,
         location: None,

@@ -167,6 +167,8 @@ pub struct Provider {
     pub api_keys: Vec<String>,
     /// key: send `api_key`. google: send tokens of a Google identity. forward: send the client's own credential on. none: send nothing. Default: the key, or what the vendor's cloud knows instead of one.
     pub auth: Option<Auth>,
+    /// The header that carries the key alone. Default: the vendor's own, mostly `Authorization: Bearer`.
+    pub auth_header: Option<String>,
     /// Who the sidecar is at Google Cloud.
     pub google: Google,
     /// The organization requests are counted for, where the vendor knows such a thing.

@@ -95,6 +95,8 @@ pub struct Provider {
     /// each, it is part of `base_url` already.
     pub region: Option<String>,
     pub auth: ProviderAuth,
+    /// The header that carries the key alone; `None` means the vendor's usual one.
+    pub auth_header: Option<String>,
     pub organization: Option<String>,
     pub project: Option<String>,
     /// Of a vendor that has several.

@@ -11,6 +11,7 @@ use super::live::Live;
 use crate::config::{self, Breaker, Limit, ProviderAuth, Retry, Timeouts};
 use crate::dialect::Quirks;
 use crate::upstream::{Origin, Origins};
+use crate::vendor::catalogue::Auth;
 use crate::vendor::{Endpoint, Place, Vendor, path, vendor};
 
 /// An upstream that requests can be sent to.
@@ -45,17 +46,18 @@ impl Provider {
         let origin = origins.get(secure, host, port, &source.tls)?;
         let authority = url.authority().map_or(host, |a| a.as_str());
         let mut quota_project = None;
+        let header = source.auth_header.clone().map_or_else(|| vendor.auth.clone(), Auth::Header);
         let credentials = match &source.auth {
             ProviderAuth::Keys(keys) => keys
                 .iter()
-                .map(|key| Credential::key(&vendor.auth, key.expose()).ok_or("a key has characters that no header can hold"))
+                .map(|key| Credential::key(&header, key.expose()).ok_or("a key has characters that no header can hold"))
                 .collect::<Result<Vec<_>, _>>()?,
             ProviderAuth::Cloud(identity) => {
                 let (credential, project) = Credential::cloud(identity, &source.tls, &source.name, live)?;
                 quota_project = project;
                 vec![credential]
             }
-            ProviderAuth::Forward => vec![Credential::forward(&vendor.auth)],
+            ProviderAuth::Forward => vec![Credential::forward(&header)],
             ProviderAuth::None => vec![Credential::none()],
         };
         let mut headers = Vec::new();

@@ -1,4 +1,4 @@
-//! The vendors the sidecar knows: the rows of `catalogue.yaml`, which is part of the program.
+//! The vendors the sidecar knows: the rows of `catalogue.yaml` and `compatible.yaml`, which are part of the program.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -14,8 +14,9 @@ use crate::dialect::embeddings::EmbeddingsId;
 use crate::dialect::rerank::RerankId;
 
 static ROWS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
-    #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
-    serde_yaml::from_str(include_str!("catalogue.yaml")).expect("catalogue.yaml")
+    #[expect(clippy::expect_used, reason = "the texts are part of the program, and a test reads them")]
+    let read = |text| serde_yaml::from_str::<Vec<Vendor>>(text).expect("a file of the catalogue");
+    [include_str!("catalogue.yaml"), include_str!("compatible.yaml")].into_iter().flat_map(read).collect()
 });
 
 /// One row.
@@ -74,6 +75,8 @@ pub struct Vendor {
     /// A client's headers that it must not get.
     #[serde(default)]
     pub refuses_headers: Vec<String>,
+    /// What it offers, for people: no request is judged by it.
+    pub can: Vec<Ability>,
     /// The page that backs the row.
     pub docs: String,
     #[serde(default)]
@@ -89,6 +92,27 @@ pub enum Auth {
     /// The key alone in a header of this name.
     Header(String),
     None,
+}
+
+/// Something a vendor offers beside answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ability {
+    Stream,
+    Tools,
+    Thinking,
+    Embeddings,
+}
+
+impl Ability {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stream => "stream",
+            Self::Tools => "tools",
+            Self::Thinking => "thinking",
+            Self::Embeddings => "embeddings",
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -139,9 +163,9 @@ pub fn vendor(id: &str) -> Option<&'static Vendor> {
     ROWS.iter().find(|row| row.id == id).or_else(|| ROWS.iter().find(|row| row.aliases.iter().any(|alias| alias == id)))
 }
 
-/// All ids, in the catalogue's order.
-pub fn ids() -> Vec<&'static str> {
-    ROWS.iter().map(|row| row.id.as_str()).collect()
+/// All rows, in the catalogue's order.
+pub fn rows() -> &'static [Vendor] {
+    &ROWS
 }
 
 /// What the configuration's check needs to know of every vendor.
@@ -158,8 +182,13 @@ pub fn facts() -> Vec<VendorFacts> {
         region_env: row.region_env.clone(),
         needs_key: row.needs_key,
         required: row.needs.clone(),
+        check_quirks: Some(check_quirks),
     };
     ROWS.iter().map(facts).collect()
+}
+
+fn check_quirks(id: &str, own: &serde_json::Value) -> Result<(), String> {
+    vendor(id).map_or(Ok(()), |row| row.quirks.overlay(own).map(|_| ()))
 }
 
 fn yes() -> bool {
@@ -193,12 +222,13 @@ mod tests {
                 assert_eq!(vendor(name).map(|found| &found.id), Some(&row.id));
             }
             assert!(row.docs.starts_with("https://"), "{}", row.id);
+            assert!(!row.can.contains(&Ability::Embeddings) || !row.embeddings().is_empty(), "{}", row.id);
             assert_eq!(row.base_url.is_none(), row.needs.contains(&"base_url".to_owned()), "{}", row.id);
             let hosts = row.regions.values().chain(&row.base_url);
             assert!(hosts.clone().all(|url| url.starts_with("http") && !url.ends_with('/')), "{}", row.id);
             assert!(row.apis.values().all(|id| vendor(id).is_some_and(|other| other.apis == row.apis)), "{}", row.id);
         }
-        assert_eq!(facts().len(), ids().len());
+        assert_eq!(facts().len(), rows().len());
     }
 
     #[test]
@@ -210,6 +240,9 @@ mod tests {
         assert_eq!(vendor("dashscope").unwrap().id, "qwen");
         assert_eq!(vendor("qwen").unwrap().quirks.request.values["tool_choice"]["required"], serde_json::Value::Null);
         assert!(vendor("nobody").is_none());
+        let check = facts()[0].check_quirks.unwrap();
+        assert_eq!(check("openai", &serde_json::json!({"request": {"drop": ["n"]}})), Ok(()));
+        assert!(check("openai", &serde_json::json!({"request": {"renam": {}}})).unwrap_err().contains("renam"));
     }
 
     #[test]

@@ -4,7 +4,8 @@ pub mod auth;
 pub mod catalogue;
 mod family;
 mod layout;
+pub mod table;
 
-pub use catalogue::{Vendor, facts, ids, vendor};
+pub use catalogue::{Vendor, facts, rows, vendor};
 pub use family::Family;
 pub use layout::{Endpoint, Layout, Place, path};

@@ -25,6 +25,9 @@ use super::model;
 use super::node::{KeyPath, Node};
 use super::types::{Cloud, Config, Unsupported};
 
+/// Reads quirks on top of those of the vendor with this id.
+pub type CheckQuirks = fn(&str, &serde_json::Value) -> Result<(), String>;
+
 /// What the check needs to know of a vendor.
 #[derive(Clone, Debug, Default)]
 pub struct VendorFacts {
@@ -47,6 +50,8 @@ pub struct VendorFacts {
     pub needs_key: bool,
     /// Keys of a provider that have no default with this vendor.
     pub required: Vec<String>,
+    /// Says what is wrong with a provider's own quirks, given the vendor's id.
+    pub check_quirks: Option<CheckQuirks>,
 }
 
 /// What is checked, and with what.

@@ -80,6 +80,7 @@ impl<'v> Check<'v> {
             project: self.project(raw.project, &auth, vendor, path),
             location,
             auth,
+            auth_header: self.auth_header(raw.auth_header, path),
             organization: raw.organization,
             api_version: raw.api_version,
             deployments: raw.deployments,
@@ -91,8 +92,23 @@ impl<'v> Check<'v> {
             model_limits: self.model_limits(&raw.model_limits, &path.key("model_limits")),
             breaker: self.breaker(&raw.breaker, &path.key("breaker")),
             tls: self.client_tls(&raw.tls, &path.key("tls")),
-            quirks: raw.quirks.map(serde_json::Value::Object),
+            quirks: self.quirks(raw.quirks, vendor, path),
         }
+    }
+
+    fn quirks(
+        &mut self,
+        raw: Option<serde_json::Map<String, serde_json::Value>>,
+        vendor: Option<&VendorFacts>,
+        path: &KeyPath<'_>,
+    ) -> Option<serde_json::Value> {
+        let own = serde_json::Value::Object(raw?);
+        if let Some((id, check)) = vendor.and_then(|vendor| Some((&vendor.id, vendor.check_quirks?)))
+            && let Err(message) = check(id, &own)
+        {
+            self.report.error(&path.key("quirks"), message, "docs/adding-a-vendor.md explains every word".to_owned());
+        }
+        Some(own)
     }
 
     fn vendor(&mut self, name: Option<&str>, path: &KeyPath<'_>) -> Option<&'v VendorFacts> {
@@ -107,8 +123,8 @@ impl<'v> Check<'v> {
             let hint = match nearest(name, known) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!(
-                    "known are {}; for another one with OpenAI's API use `openai_compatible`",
-                    one_of(vendors.iter().map(|vendor| vendor.id.as_str()))
+                    "`llm-sidecar vendors` lists the {} that are known; for another one with OpenAI's API use `openai_compatible`",
+                    vendors.len()
                 ),
             };
             self.report.error(&path.key("type"), format!("unknown vendor `{name}`"), hint);
@@ -173,6 +189,16 @@ impl<'v> Check<'v> {
                 ProviderAuth::None
             }
         }
+    }
+
+    fn auth_header(&mut self, name: Option<String>, path: &KeyPath<'_>) -> Option<String> {
+        let name = name?;
+        match HeaderName::from_bytes(name.as_bytes()) {
+            Ok(header) if !RESERVED_HEADERS.contains(&header.as_str()) => return Some(name),
+            Ok(_) => self.report.error(&path.key("auth_header"), format!("the header `{name}` is set by llm-sidecar itself"), None),
+            Err(_) => self.report.error(&path.key("auth_header"), format!("`{name}` is not a header's name"), None),
+        }
+        None
     }
 
     /// A credential of the file.

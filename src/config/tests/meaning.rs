@@ -118,6 +118,12 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
 fn keys_for_other_purposes_do_not_excuse_a_missing_one() {
     assert_eq!(errors("providers: {a: {type: openai}}"), ["config.yaml:1:13: error: providers.a: `api_key` is missing"]);
     assert!(rendered("providers: {a: {type: openai}}").contains("hint: set `OPENAI_API_KEY` in the environment"));
+    assert!(rendered("providers: {a: {type: frobnicate}}").contains("hint: `llm-sidecar vendors` lists the"));
+    let header = |name: &str| rendered(&format!("providers: {{a: {{type: openai, api_key: \"${{K}}\", auth_header: {name}}}}}"));
+    assert!(header("host").contains("a.auth_header: the header `host` is set by llm-sidecar itself"), "{}", header("host"));
+    assert!(header("a b").contains("a.auth_header: `a b` is not a header's name"), "{}", header("a b"));
+    let quirks = rendered("providers: {a: {type: openai, api_key: \"${K}\", quirks: {requst: {drop: [n]}}}}");
+    assert!(quirks.contains("a.quirks: unknown field") && quirks.contains("adding-a-vendor.md"), "{quirks}");
     // Set but empty counts as not set.
     assert_eq!(errors("providers: {a: {type: anthropic}}").len(), 1);
     assert_eq!(errors("providers: {a: {type: groq, api_key: \"\"}}"), ["config.yaml:1:38: error: providers.a.api_key: the key is empty"]);

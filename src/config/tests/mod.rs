@@ -36,6 +36,7 @@ fn vendors() -> Vec<VendorFacts> {
         region_env: if id == "bedrock" { vec!["EMPTY".into(), "REGION".into()] } else { Vec::new() },
         needs_key,
         required: required.iter().map(|&key| key.into()).collect(),
+        check_quirks: Some(|_, own| if own.get("requst").is_none() { Ok(()) } else { Err("unknown field".into()) }),
         ..VendorFacts::default()
     };
     let special = [("global".to_owned(), "https://cloud.example".to_owned())];
