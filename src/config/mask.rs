@@ -14,7 +14,7 @@ const SHORTEST_PART: usize = 12;
 /// What vendors put in front of their keys.
 const PREFIXES: &[&str] =
     &["sk-", "sk_", "pk-", "gsk_", "xai-", "hf_", "r8_", "pplx-", "nvapi-", "fw_", "csk-", "dapi", "AIza", "AKIA", "ghp_", "eyJ", "enc:"];
-const SECRET_KEYS: &[&str] = &["api_key", "api_keys", "token", "key"];
+const SECRET_KEYS: &[&str] = &["api_key", "api_keys", "token", "key", "secret_access_key", "session_token", "client_secret"];
 
 /// Replaces secrets in lines and messages.
 pub struct Mask {

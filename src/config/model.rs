@@ -165,12 +165,16 @@ pub struct Provider {
     pub api_key: Option<String>,
     /// Several keys of one account instead of `api_key`: requests are spread over them, and one the vendor refuses is left alone for a while.
     pub api_keys: Vec<String>,
-    /// key: send `api_key`. google: send tokens of a Google identity. forward: send the client's own credential on. none: send nothing. Default: the key, or what the vendor's cloud knows instead of one.
+    /// key: send `api_key`. google: send tokens of a Google identity. sigv4: sign by an AWS identity. entra: send tokens of a Microsoft Entra identity. forward: send the client's own credential on. none: send nothing. Default: the key, or what the vendor's cloud knows instead of one.
     pub auth: Option<Auth>,
     /// The header that carries the key alone. Default: the vendor's own, mostly `Authorization: Bearer`.
     pub auth_header: Option<String>,
     /// Who the sidecar is at Google Cloud.
     pub google: Google,
+    /// Who the sidecar is at AWS.
+    pub aws: Aws,
+    /// Who the sidecar is at Microsoft Entra.
+    pub entra: Entra,
     /// The organization requests are counted for, where the vendor knows such a thing.
     pub organization: Option<String>,
     /// The project requests are counted for, where the vendor knows such a thing. Google Cloud: the project that is asked. Default there: GOOGLE_CLOUD_PROJECT, or the credentials file's.
@@ -207,6 +211,8 @@ pub struct Provider {
 pub enum Auth {
     Key,
     Google,
+    Sigv4,
+    Entra,
     Forward,
     None,
 }

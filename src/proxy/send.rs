@@ -2,8 +2,9 @@
 //! be fetched first, and one that the vendor refuses is replaced once.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
@@ -13,7 +14,10 @@ use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, ErrorKind, Fault};
 use crate::runtime::{CredentialKind, Provider, Tokens};
 use crate::upstream::{Body, RequestBody};
-use crate::vendor::auth::{AuthError, Grant};
+use crate::vendor::auth::{AuthError, Grant, Signer};
+
+/// In AWS's error answers.
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 
 /// Sends the request and waits until `by` for the answer's head.
 pub(super) async fn send(
@@ -50,7 +54,7 @@ async fn by_token(
     let again = copy(&request);
     let response = in_time(worker, provider, request, by).await?;
     match again {
-        Some(mut again) if response.status() == StatusCode::UNAUTHORIZED && tokens.refused(&grant) => {
+        Some(mut again) if is_refusal(&response) && tokens.refused(&grant) => {
             drop(response);
             authorize(tokens, &mut again, by).await?;
             in_time(worker, provider, again, by).await
@@ -67,8 +71,34 @@ async fn authorize(tokens: &Arc<Tokens>, request: &mut Request<RequestBody>, by:
     };
     match &*grant {
         Grant::Bearer(value) => _ = request.headers_mut().insert(AUTHORIZATION, value.clone()),
+        Grant::Keys(_) => return Err(no_token(&AuthError::new("the keys sign nothing"))),
+        Grant::Signer(signer) => sign(signer, request).map_err(|error| no_token(&error))?,
     }
     Ok(grant)
+}
+
+fn sign(signer: &Signer, request: &mut Request<RequestBody>) -> Result<(), AuthError> {
+    let body = match request.body() {
+        RequestBody::Full(body) => body.clone().unwrap_or_default(),
+        RequestBody::Stream(_) => return Err(AuthError::new("a body that is passed on as it comes cannot be signed")),
+    };
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let url = format!("https://{host}{}", request.uri());
+    let content_type = request.headers().get(CONTENT_TYPE).map(|value| (CONTENT_TYPE, value.clone()));
+    for (name, value) in signer.sign(request.method(), &url, content_type.as_slice(), &body, SystemTime::now())? {
+        request.headers_mut().insert(name, value);
+    }
+    Ok(())
+}
+
+/// Whether the vendor has refused the token itself. AWS says so with 403 and a class of error.
+fn is_refusal(response: &Response<Body>) -> bool {
+    let class = response.headers().get(ERROR_TYPE).and_then(|class| class.to_str().ok()).unwrap_or_default();
+    match response.status() {
+        StatusCode::UNAUTHORIZED => true,
+        StatusCode::FORBIDDEN => class.starts_with("ExpiredToken") || class.starts_with("UnrecognizedClient"),
+        _ => false,
+    }
 }
 
 /// The request once more, if its body is at hand.

@@ -104,6 +104,7 @@ async fn fetch(provider: &Provider, pool: &Pool, query: Option<&str>) -> Result<
         Some(CredentialKind::Header(name, value)) => request = request.header(name, value.clone()),
         Some(CredentialKind::Tokens(tokens)) => match &*tokens.get().await.map_err(|e| e.to_string())? {
             Grant::Bearer(value) => request = request.header(AUTHORIZATION, value.clone()),
+            Grant::Keys(_) | Grant::Signer(_) => return Err("its models are listed by another API".to_owned()),
         },
         Some(CredentialKind::Forward(_) | CredentialKind::None) | None => {}
     }

@@ -4,6 +4,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aws;
+mod entra;
 mod google;
 mod tokens;
 

@@ -1,6 +1,10 @@
 //! Who the sidecar is at a cloud, and where that is: what the file says, else what the cloud's own libraries would find in the
 //! environment.
 
+mod aws;
+mod entra;
+mod profile;
+
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -14,6 +18,15 @@ use crate::config::types::{Cloud, CloudAuth, GoogleAuth, ProviderAuth};
 /// Stands in a vendor's base URL for the location.
 const LOCATION: &str = "{location}";
 const GCLOUD_FILE: &str = ".config/gcloud/application_default_credentials.json";
+
+/// What the file says of identities, and of where the provider is.
+pub(super) struct Clouds<'a> {
+    pub google: &'a model::Google,
+    pub aws: &'a model::Aws,
+    pub entra: &'a model::Entra,
+    pub region: Option<&'a str>,
+    pub base_url: &'a str,
+}
 
 /// A vendor's base URL at a location, where it has one for each.
 pub(super) fn located(vendor: &VendorFacts, location: &str) -> Option<String> {
@@ -68,11 +81,30 @@ impl Check<'_> {
     }
 
     /// The identity at a cloud.
-    pub(super) fn cloud(&mut self, cloud: Cloud, google: &model::Google, path: &KeyPath<'_>) -> ProviderAuth {
+    pub(super) fn cloud(&mut self, cloud: Cloud, clouds: &Clouds<'_>, path: &KeyPath<'_>) -> ProviderAuth {
+        let found = match cloud {
+            Cloud::Google => self.google(clouds.google, &path.key("google")).map(CloudAuth::Google),
+            Cloud::Aws => self.aws(clouds.aws, clouds.region, clouds.base_url, path).map(CloudAuth::Aws),
+            Cloud::Azure => self.entra(clouds.entra, path).map(CloudAuth::Entra),
+        };
+        // What is missing has been reported.
+        found.map_or(ProviderAuth::None, ProviderAuth::Cloud)
+    }
+
+    /// Whether the file itself says who one is at this cloud, which counts for more than a key of the environment.
+    pub(super) fn names_identity(&self, cloud: Cloud, clouds: &Clouds<'_>) -> bool {
         match cloud {
-            Cloud::Google => {
-                self.google(google, &path.key("google")).map_or(ProviderAuth::None, |google| ProviderAuth::Cloud(CloudAuth::Google(google)))
-            }
+            Cloud::Google => clouds.google.credentials_file.is_some(),
+            Cloud::Aws => clouds.aws.access_key_id.is_some() || clouds.aws.profile.is_some() || clouds.aws.role_arn.is_some(),
+            Cloud::Azure => clouds.entra.client_id.is_some() || clouds.entra.client_secret.is_some(),
+        }
+    }
+
+    /// Whether an identity may stand in where there is no key.
+    pub(super) fn may_have_identity(&self, cloud: Cloud, path: &KeyPath<'_>) -> bool {
+        match cloud {
+            Cloud::Google | Cloud::Aws => true,
+            Cloud::Azure => self.has_entra(path),
         }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 
-use super::cloud::located;
+use super::cloud::{Clouds, located};
 use super::{Check, VendorFacts};
 use crate::base::secret::Secret;
 use crate::config::duration::Time;
@@ -69,13 +69,15 @@ impl<'v> Check<'v> {
         }
         let region = self.region(raw.region, vendor);
         let location = self.location(raw.location, vendor, path);
-        let base_url = raw.base_url.or_else(|| located(vendor?, location.as_deref()?));
+        let given = raw.base_url.or_else(|| located(vendor?, location.as_deref()?));
+        let base_url = self.base_url(given.as_deref(), region.as_deref(), vendor, path);
         let keys = Keys { one: raw.api_key, many: raw.api_keys };
-        let auth = self.auth(raw.auth, keys, &raw.google, vendor, path);
+        let clouds = Clouds { google: &raw.google, aws: &raw.aws, entra: &raw.entra, region: region.as_deref(), base_url: &base_url };
+        let auth = self.auth(raw.auth, keys, &clouds, vendor, path);
         Provider {
             name: name.to_owned(),
             vendor: vendor.map(|vendor| vendor.id.clone()).unwrap_or_default(),
-            base_url: self.base_url(base_url.as_deref(), region.as_deref(), vendor, path),
+            base_url,
             region,
             project: self.project(raw.project, &auth, vendor, path),
             location,
@@ -136,7 +138,7 @@ impl<'v> Check<'v> {
         &mut self,
         auth: Option<model::Auth>,
         keys: Keys,
-        google: &model::Google,
+        clouds: &Clouds<'_>,
         vendor: Option<&VendorFacts>,
         path: &KeyPath<'_>,
     ) -> ProviderAuth {
@@ -151,7 +153,14 @@ impl<'v> Check<'v> {
             }
             return match auth {
                 model::Auth::Forward => ProviderAuth::Forward,
-                model::Auth::Google => self.cloud(Cloud::Google, google, path),
+                model::Auth::Google => self.cloud(Cloud::Google, clouds, path),
+                model::Auth::Sigv4 => {
+                    if vendor.is_some_and(|vendor| vendor.cloud != Some(Cloud::Aws)) {
+                        self.report.error(&path.key("auth"), "this vendor takes no signatures of AWS's", None);
+                    }
+                    self.cloud(Cloud::Aws, clouds, path)
+                }
+                model::Auth::Entra => self.cloud(Cloud::Azure, clouds, path),
                 model::Auth::Key | model::Auth::None => ProviderAuth::None,
             };
         }
@@ -170,12 +179,16 @@ impl<'v> Check<'v> {
             return ProviderAuth::None;
         }
         let Some(vendor) = vendor else { return ProviderAuth::None };
+        let cloud = vendor.cloud.filter(|_| auth.is_none());
+        if let Some(cloud) = cloud.filter(|cloud| self.names_identity(*cloud, clouds)) {
+            return self.cloud(cloud, clouds, path);
+        }
         let found = vendor.env.iter().find_map(|name| (self.env)(name).filter(|value| !value.trim().is_empty()));
         match found {
             Some(key) => ProviderAuth::Keys(vec![Secret::new(key)]),
             None => {
-                if let Some(cloud) = vendor.cloud.filter(|_| auth.is_none()) {
-                    return self.cloud(cloud, google, path);
+                if let Some(cloud) = cloud.filter(|cloud| self.may_have_identity(*cloud, path)) {
+                    return self.cloud(cloud, clouds, path);
                 }
                 if vendor.needs_key {
                     let names = one_of(vendor.env.iter().map(String::as_str));

@@ -3,7 +3,7 @@
 use std::fs;
 
 use super::*;
-use crate::config::{CloudAuth, GoogleAuth, Provider, ProviderAuth};
+use crate::config::{AwsIdentity, CloudAuth, EntraIdentity, GoogleAuth, Provider, ProviderAuth};
 
 /// Loads one provider, with these environment variables alone.
 fn provider(text: &str, env: &[(&str, &str)]) -> Result<Provider, String> {
@@ -57,6 +57,59 @@ fn the_metadata_server_is_the_last_resort() {
     assert_eq!(google(&provider("{type: vertex, google: {metadata_host: md}}", &env).unwrap()), "md");
 }
 
+fn aws(text: &str, env: &[(&str, &str)]) -> crate::config::AwsAuth {
+    match provider(text, env).unwrap().auth {
+        ProviderAuth::Cloud(CloudAuth::Aws(aws)) => aws,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn aws_is_looked_for_in_the_order_of_its_own_libraries() {
+    let keys = [("AWS_ACCESS_KEY_ID", "AKIAENV"), ("AWS_SECRET_ACCESS_KEY", "canary")];
+    let web = [("AWS_WEB_IDENTITY_TOKEN_FILE", "/t"), ("AWS_ROLE_ARN", "arn:r")];
+    let container = [("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "/v2/x")];
+    let region = [("AWS_REGION", "eu-west-1")];
+    let identity = |text: &str, env: &[&[(&str, &str)]]| aws(text, &env.concat()).identity;
+    assert!(matches!(identity("{type: aws}", &[&region, &container, &web, &keys]), AwsIdentity::Keys { id, .. } if id == "AKIAENV"));
+    let file = "{type: aws, aws: {access_key_id: AKIAFILE, secret_access_key: \"${AWS_SECRET_ACCESS_KEY}\"}}";
+    assert!(matches!(identity(file, &[&region, &keys]), AwsIdentity::Keys { id, .. } if id == "AKIAFILE"));
+    assert!(
+        matches!(identity("{type: aws}", &[&region, &container, &web]), AwsIdentity::WebIdentity { role, .. } if role.sts == "https://sts.eu-west-1.amazonaws.com")
+    );
+    assert!(
+        matches!(identity("{type: aws}", &[&region, &container]), AwsIdentity::Container { url, .. } if url == "http://169.254.170.2/v2/x")
+    );
+    assert!(matches!(identity("{type: aws}", &[&region]), AwsIdentity::Metadata { endpoint } if endpoint == "http://169.254.169.254"));
+    let role = identity("{type: aws, aws: {role_arn: arn:other}}", &[&region, &keys]);
+    assert!(matches!(role, AwsIdentity::Role { by, role } if role.arn == "arn:other" && matches!(*by, AwsIdentity::Keys { .. })));
+    assert_eq!(aws("{type: aws, base_url: \"https://bedrock-runtime.us-east-2.amazonaws.com\"}", &keys).region, "us-east-2");
+}
+
+#[test]
+fn entra_stands_in_for_a_key_only_where_it_is_spoken_of() {
+    let entra = |text: &str, env: &[(&str, &str)]| match provider(text, env).unwrap().auth {
+        ProviderAuth::Cloud(CloudAuth::Entra(entra)) => Some(entra),
+        _ => None,
+    };
+    let application = [("AZURE_TENANT_ID", "t"), ("AZURE_CLIENT_ID", "c"), ("AZURE_CLIENT_SECRET", "canary")];
+    let azure = "{type: azure_cloud, base_url: \"http://a\"}";
+    let found = entra(azure, &application).unwrap();
+    assert!(matches!(found.identity, EntraIdentity::Secret { .. }));
+    assert_eq!(
+        (found.authority.as_str(), found.scope.as_str()),
+        ("https://login.microsoftonline.com", "https://cognitiveservices.azure.com/.default")
+    );
+    let keyed = [application.as_slice(), &[("AZURE_KEY", "k")]].concat();
+    assert!(entra(azure, &keyed).is_none());
+    assert!(entra("{type: azure_cloud, base_url: \"http://a\", auth: entra}", &keyed).is_some());
+    let service = entra(azure, &[("IDENTITY_ENDPOINT", "http://127.0.0.1:1/x"), ("IDENTITY_HEADER", "canary")]).unwrap();
+    assert!(matches!(service.identity, EntraIdentity::Service { client: None, .. }));
+    let machine = entra("{type: azure_cloud, base_url: \"http://a\", auth: entra}", &[]).unwrap();
+    assert!(matches!(machine.identity, EntraIdentity::Machine { .. }));
+    assert!(provider(azure, &[]).err().unwrap().contains("`api_key` is missing"));
+}
+
 #[test]
 fn a_key_needs_no_project() {
     let found = provider("{type: vertex, api_key: k}", &[("GOOGLE_CLOUD_PROJECT", "p")]).unwrap();
@@ -73,6 +126,15 @@ fn what_is_wrong_with_an_identity_is_said_without_its_secrets() {
         ("{type: vertex, google: {credentials_file: gone.json}}", &env[..], "cannot read"),
         ("{type: vertex, google: {credentials_file: odd.json}}", &env[..], "is of a `type` that is not known"),
         ("{type: vertex, google: {metadata_host: \"a/b\"}}", &env[..], "this is no host"),
+        ("{type: aws, aws: {access_key_id: a}}", &[("AWS_REGION", "eu-west-1")], "`secret_access_key` is missing"),
+        ("{type: aws, base_url: \"http://a\"}", &[], "`region` is missing"),
+        ("{type: aws, aws: {profile: gone}}", &[("AWS_REGION", "eu-west-1")], "the AWS profile `gone` has no keys"),
+        ("{type: aws}", &[("AWS_REGION", "x"), ("AWS_EC2_METADATA_DISABLED", "true")], "there are no AWS credentials"),
+        ("{type: aws}", &[("AWS_REGION", "x"), ("AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://example.com/canary")], "neither https"),
+        ("{type: openai_compatible, base_url: \"http://a\", auth: sigv4}", &[("AWS_REGION", "x")], "takes no signatures"),
+        ("{type: azure_cloud, base_url: \"http://a\", entra: {client_secret: canary}}", &[], "`tenant_id` is missing"),
+        ("{type: azure_cloud, base_url: \"http://a\", entra: {tenant_id: \"a/b\"}}", &[], "this is no id"),
+        ("{type: azure_cloud, base_url: \"http://a\", entra: {tenant_id: t}}", &[], "`client_secret` is missing"),
         ("{type: vertex, auth: google, api_key: canary}", &env[..], "the `api_key` would not be used"),
         ("{type: vertex}", &[("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere.json")], "which GOOGLE_APPLICATION_CREDENTIALS names"),
     ] {

@@ -45,8 +45,12 @@ fn vendors() -> Vec<VendorFacts> {
         cloud: Some(Cloud::Google),
         ..vendor("vertex", &[], &[], Some("https://{location}.cloud.example"), true, &[])
     };
+    let aws = VendorFacts { cloud: Some(Cloud::Aws), ..vendor("aws", &[], &["BEDROCK_KEY"], Some("https://aws.example"), true, &[]) };
+    let azure = VendorFacts { cloud: Some(Cloud::Azure), ..vendor("azure_cloud", &[], &["AZURE_KEY"], None, true, &["base_url"]) };
     vec![
         vertex,
+        aws,
+        azure,
         vendor("openai", &[], &["OPENAI_API_KEY"], Some("https://api.openai.com/v1"), true, &[]),
         vendor("anthropic", &["claude"], &["ANTHROPIC_API_KEY"], Some("https://api.anthropic.com"), true, &[]),
         vendor("qwen", &["dashscope"], &["DASHSCOPE_API_KEY"], Some("https://dashscope.example/v1"), true, &[]),

@@ -1,5 +1,6 @@
 //! Takes the steps to a token: asks servers over connections of the fetch's own, and reads files.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
@@ -23,6 +24,7 @@ pub(super) async fn fetch(source: &dyn Source, trust: &ClientTls) -> Result<Gran
         got.push(match source.step(&got, SystemTime::now())? {
             Step::Done(granted) => return Ok(granted),
             Step::Ask(ask) => connections.ask(ask).await?,
+            Step::Run(command) => run(command).await?,
             Step::Read(file) => tokio::fs::read(&file).await.map_err(|error| {
                 tracing::warn!(file = %file.display(), %error, "a credential's file cannot be read");
                 AuthError::new("a file of the credential cannot be read")
@@ -30,6 +32,15 @@ pub(super) async fn fetch(source: &dyn Source, trust: &ClientTls) -> Result<Gran
         });
     }
     Err(AuthError::new("the way to the token does not end"))
+}
+
+/// What a shell command prints.
+async fn run(command: String) -> Result<Vec<u8>, AuthError> {
+    let run = move || Command::new("/bin/sh").arg("-c").arg(command).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    match tokio::task::spawn_blocking(run).await {
+        Ok(Ok(printed)) if printed.status.success() => Ok(printed.stdout),
+        _ => Err(AuthError::new("the program that prints the credential failed")),
+    }
 }
 
 /// Kept for the steps of one fetch.
@@ -56,7 +67,9 @@ impl Connections<'_> {
         headers.insert(HOST, HeaderValue::from_str(authority.as_str()).map_err(|_| wrong())?);
         headers.insert(USER_AGENT, AGENT);
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-        headers.extend(ask.headers);
+        for (name, value) in ask.headers {
+            headers.insert(name, value);
+        }
 
         let unanswered = |error: crate::upstream::SendError| {
             tracing::warn!(%error, host, "no answer from a token endpoint");

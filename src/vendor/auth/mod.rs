@@ -2,7 +2,9 @@
 //! to read the answers and when to ask again; nothing touches the network, a file or the clock.
 
 mod answer;
+mod aws;
 mod cached;
+mod entra;
 mod google;
 
 use std::path::PathBuf;
@@ -14,6 +16,7 @@ use http::{HeaderName, HeaderValue, Method};
 use crate::base::secret::Secret;
 use crate::config::CloudAuth;
 pub use answer::{AuthError, refusal};
+pub use aws::{AwsKeys, Signer};
 pub use cached::{Cached, Look};
 
 /// A way to a token, step by step.
@@ -27,6 +30,8 @@ pub enum Step {
     Ask(Ask),
     /// The content of a file, which may change from one time to the next.
     Read(PathBuf),
+    /// What a shell command prints.
+    Run(String),
     Done(Granted),
 }
 
@@ -51,6 +56,10 @@ pub struct Granted {
 pub enum Grant {
     /// The value of `Authorization`.
     Bearer(HeaderValue),
+    /// Keys of AWS's, which sign nothing yet.
+    Keys(AwsKeys),
+    /// Keys of AWS's, which sign requests.
+    Signer(Box<Signer>),
 }
 
 impl Grant {
@@ -58,6 +67,8 @@ impl Grant {
     pub fn exposed(&self) -> &str {
         match self {
             Self::Bearer(value) => value.to_str().map(|value| value.trim_start_matches("Bearer ")).unwrap_or_default(),
+            Self::Keys(keys) => keys.secret.expose(),
+            Self::Signer(signer) => signer.keys.secret.expose(),
         }
     }
 }
@@ -78,6 +89,8 @@ pub struct Built {
 pub fn source(auth: &CloudAuth) -> Result<Built, String> {
     match auth {
         CloudAuth::Google(google) => google::source(google),
+        CloudAuth::Aws(aws) => Ok(aws::source(aws)),
+        CloudAuth::Entra(entra) => Ok(entra::source(entra)),
     }
 }
 
