@@ -1,4 +1,4 @@
-//! Floor 9: the only file that knows everyone. A configuration becomes a runtime, listeners and threads; a signal ends them
+//! Floor 10: the only file that knows everyone. A configuration becomes a runtime, listeners and threads; a signal ends them
 //! in good order.
 
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
 use crate::upstream::Pool;
-use crate::{admin, simulate, vendor};
+use crate::{admin, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
 const PARTING: Duration = Duration::from_millis(500);
@@ -205,6 +205,12 @@ fn start_log(log: &config::Log) {
         LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
         LogFormat::Text => builder.init(),
     }
+}
+
+/// Runs the admission webhook until it is told to stop.
+pub fn webhook(options: &webhook::Options) -> anyhow::Result<()> {
+    start_log(&config::Log::default());
+    webhook::run(options)
 }
 
 /// Runs the vendor simulator until it is killed.

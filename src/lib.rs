@@ -6,8 +6,9 @@
 //!
 //! | floor | module | holds |
 //! |---|---|---|
-//! | 10 | [`cli`] | the command line |
-//! | 9 | [`app`] | the only one that knows everyone: configuration to parts to tasks to drain |
+//! | 11 | [`cli`] | the command line |
+//! | 10 | [`app`] | the only one that knows everyone: configuration to parts to tasks to drain |
+//! | 9 | [`webhook`] | the admission webhook of Kubernetes |
 //! | 8 | [`server`], [`admin`], [`simulate`] | the data listener; health, metrics, configuration status; the vendor simulator |
 //! | 7 | [`proxy`] | the life of a request |
 //! | 6 | [`runtime`] | the running configuration: snapshot, reload, file watcher |
@@ -54,3 +55,4 @@ pub mod simulate;
 pub mod upstream;
 pub mod vault;
 pub mod vendor;
+pub mod webhook;

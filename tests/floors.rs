@@ -24,9 +24,10 @@ const FLOORS: &[(&str, u32)] = &[
     ("server", 8),
     ("admin", 8),
     ("simulate", 8),
-    ("app", 9),
-    ("cli", 10),
-    ("main", 11),
+    ("webhook", 9),
+    ("app", 10),
+    ("cli", 11),
+    ("main", 12),
 ];
 
 /// The lowest floor that may name hyper or tokio's network types.

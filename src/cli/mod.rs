@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
 use crate::vendor::table;
-use crate::{app, config, simulate};
+use crate::{app, config, simulate, webhook};
 
 /// A reverse-proxy sidecar for LLM vendors: point an unchanged SDK at it (OpenAI, Anthropic, Gemini, Ollama, ...) and name the vendors in YAML.
 #[derive(Parser)]
@@ -81,6 +81,8 @@ enum Command {
     Inject(inject::Inject),
     /// Take the sidecar out of Kubernetes manifests again.
     Uninject(inject::Uninject),
+    /// Run the mutating admission webhook that puts the sidecar into new pods of a Kubernetes cluster.
+    Webhook(webhook::Options),
     /// Wait; for images without a shell, whose sidecar has to outlive the application for a moment.
     Pause {
         #[arg(value_name = "SECONDS", value_parser = seconds)]
@@ -124,6 +126,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Health { admin, wait } => finish(health(admin, wait)),
         Command::Inject(options) => exit(inject::inject(options)),
         Command::Uninject(options) => exit(inject::uninject(options)),
+        Command::Webhook(options) => finish(app::webhook(&options)),
         Command::Pause { time } => {
             std::thread::sleep(time);
             ExitCode::SUCCESS

@@ -1,0 +1,44 @@
+//! What the webhook counts.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+type Labels = Vec<(&'static str, &'static str)>;
+
+/// The families and the registry that prints them.
+pub(super) struct Metrics {
+    registry: Registry,
+    injections: Family<Labels, Counter>,
+    pub(super) in_sync: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let mut registry = Registry::default();
+        let (injections, in_sync) = (Family::<Labels, Counter>::default(), Gauge::default());
+        registry.register("llm_sidecar_injections", "Pods reviewed, by what became of them and why", injections.clone());
+        registry.register(
+            "llm_sidecar_webhook_in_sync",
+            "Whether the files on disk are those in use (1) or are not usable (0)",
+            in_sync.clone(),
+        );
+        in_sync.set(1);
+        Self { registry, injections, in_sync }
+    }
+}
+
+impl Metrics {
+    pub(super) fn reviewed(&self, result: &'static str, reason: &'static str) {
+        self.injections.get_or_create(&vec![("result", result), ("reason", reason)]).inc();
+    }
+
+    pub(super) fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

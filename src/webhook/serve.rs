@@ -1,0 +1,176 @@
+//! The webhook's two listeners: reviews over TLS, health and metrics without.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue};
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use super::files::Read;
+use super::metrics::Metrics;
+use crate::inject::{Cluster, Settings, review};
+
+/// A pod's manifest is far smaller; the API server itself takes 3 MiB.
+const MAX_BODY: usize = 8 << 20;
+/// For the handshake, for a head, and for a body. The API server gives up after the webhook's `timeoutSeconds` anyway.
+const PATIENCE: Duration = Duration::from_secs(10);
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What the listeners share.
+pub(super) struct State {
+    acceptor: ArcSwap<TlsAcceptor>,
+    settings: ArcSwap<Settings>,
+    metrics: Metrics,
+    under_way: AtomicUsize,
+}
+
+impl State {
+    pub(super) fn new(read: Read, metrics: Metrics) -> Self {
+        Self {
+            acceptor: ArcSwap::from_pointee(read.acceptor),
+            settings: ArcSwap::from_pointee(read.settings),
+            metrics,
+            under_way: AtomicUsize::new(0),
+        }
+    }
+
+    /// Takes over what was read from changed files. What cannot be used changes nothing and is told.
+    pub(super) fn take(&self, changed: Option<Result<Read, String>>) {
+        match changed {
+            None => {}
+            Some(Ok(read)) => {
+                self.acceptor.store(Arc::new(read.acceptor));
+                self.settings.store(Arc::new(read.settings));
+                self.metrics.in_sync.set(1);
+                tracing::info!("the webhook's files have changed and are in use");
+            }
+            Some(Err(error)) => {
+                self.metrics.in_sync.set(0);
+                tracing::error!(error, "the webhook's files have changed but cannot be used; what was read before stays");
+            }
+        }
+    }
+
+    /// Waits until all reviews under way are answered, at most for so long.
+    pub(super) async fn drained(&self, most: Duration) {
+        let by = Instant::now() + most;
+        while self.under_way.load(Ordering::Acquire) > 0 && Instant::now() < by {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+        }
+    }
+}
+
+/// Accepts and answers the API server for ever.
+pub(super) async fn reviews(listener: TcpListener, state: Arc<State>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let state = Arc::clone(&state);
+        tokio::spawn(async move {
+            let acceptor = state.acceptor.load_full();
+            match timeout(PATIENCE, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => connection(stream, state).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+                Err(_) => {}
+            }
+        });
+    }
+}
+
+async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<State>) {
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&state);
+        async move {
+            state.under_way.fetch_add(1, Ordering::AcqRel);
+            let response = answer(&state, request).await;
+            state.under_way.fetch_sub(1, Ordering::AcqRel);
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder.http1().timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+    builder.http2().timer(TokioTimer::new());
+    if let Err(error) = builder.serve_connection(TokioIo::new(stream), service).await {
+        tracing::debug!(error, "a connection ended");
+    }
+}
+
+async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
+    if request.uri().path() != "/mutate" {
+        return text(StatusCode::NOT_FOUND, "reviews are posted to /mutate\n");
+    }
+    if request.method() != Method::POST {
+        return text(StatusCode::METHOD_NOT_ALLOWED, "reviews are posted\n");
+    }
+    let body = match timeout(PATIENCE, Limited::new(request.into_body(), MAX_BODY).collect()).await {
+        Ok(Ok(body)) => body.to_bytes(),
+        Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "the body broke off or is larger than 8 MiB\n"),
+        Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"),
+    };
+    // Where the cluster is too old for native sidecars, the chart says so in the settings.
+    match review(&body, &state.settings.load(), Cluster { has_native_sidecars: None }) {
+        Ok(reviewed) => {
+            state.metrics.reviewed(reviewed.result, reviewed.reason);
+            let mut response = Response::new(Full::new(Bytes::from(reviewed.body.to_string())));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        Err(message) => {
+            state.metrics.reviewed("failed", "bad_review");
+            text(StatusCode::BAD_REQUEST, format!("{message}\n"))
+        }
+    }
+}
+
+/// Accepts and answers probes and Prometheus for ever.
+pub(super) async fn health(listener: TcpListener, state: Arc<State>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            continue;
+        };
+        let state = Arc::clone(&state);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let response = match request.uri().path() {
+                "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
+                // There has been a certificate since the start.
+                "/readyz" => text(StatusCode::OK, "ready\n"),
+                "/metrics" => {
+                    let mut response = text(StatusCode::OK, state.metrics.encode());
+                    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+                    response
+                }
+                _ => text(StatusCode::NOT_FOUND, "there are /livez, /readyz and /metrics\n"),
+            };
+            std::future::ready(Ok::<_, Infallible>(response))
+        });
+        tokio::spawn(async move {
+            let mut builder = http1::Builder::new();
+            let _ = builder.timer(TokioTimer::new()).header_read_timeout(PATIENCE).serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+fn text(status: StatusCode, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    response
+}
