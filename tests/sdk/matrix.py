@@ -7,6 +7,7 @@ import re
 import pytest
 from drivers.anthropic_messages import AnthropicMessages
 from drivers.base import Driver
+from drivers.bedrock_converse import BedrockConverse
 from drivers.cohere_chat import CohereChat
 from drivers.dashscope_generation import DashScope
 from drivers.gemini import Gemini
@@ -26,6 +27,7 @@ SDKS: list[type[Driver]] = [
     Gemini,
     OllamaChat,
     OllamaGenerate,
+    BedrockConverse,
     CohereChat,
     DashScope,
     Mistral,
@@ -40,6 +42,7 @@ VENDORS = {
     "ollama": "",
     "ollama_generate": "",
     "cohere": "",
+    "bedrock": "",
     "qwen_native": "/api/v1",
 }
 #: Vendors whose API knows no tools.
