@@ -1,6 +1,7 @@
 //! The admission webhook as the API server uses it: the whole binary, over TLS, with certificates that change under it.
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
