@@ -23,8 +23,18 @@ pub fn framing(data: &[u8]) {
     assert_eq!((read.name(), read.payload), (&b"x"[..], data));
 }
 
-/// What frames say: name and payload, `None` where the bytes are no frame.
-fn told(framing: Framing, frames: &[Vec<u8>]) -> Vec<Option<(Vec<u8>, Vec<u8>)>> {
-    let read = frames.iter().filter_map(|raw| framing.read(raw).transpose());
-    read.map(|frame| frame.ok().map(|frame| (frame.name.to_vec(), frame.data.into_owned()))).collect()
+/// A frame's name and payload.
+type Told = (Vec<u8>, Vec<u8>);
+
+/// What frames say, up to the first that is none; the flag tells whether there is one.
+fn told(framing: Framing, frames: &[Vec<u8>]) -> (Vec<Told>, bool) {
+    let mut told = Vec::new();
+    for raw in frames {
+        match framing.read(raw) {
+            Ok(Some(frame)) => told.push((frame.name.to_vec(), frame.data.into_owned())),
+            Ok(None) => {}
+            Err(_) => return (told, true),
+        }
+    }
+    (told, false)
 }

@@ -33,6 +33,10 @@ pub(super) fn write_request(request: &Request, to: &To<'_>) -> Result<Written, A
             _ => return Err(one_turn()),
         }
     }
+    // Without a prompt nothing is answered: the server only loads the model.
+    if images.is_empty() && prompt.iter().all(|text| text.is_empty()) {
+        return Err(one_turn());
+    }
     let mut body = RawObject::default();
     body.set("model", to_raw(&to.model));
     body.set("prompt", to_raw(&prompt.join("\n")));

@@ -67,6 +67,13 @@ fn what_only_a_server_of_ollamas_knows_is_refused() {
 }
 
 #[test]
+fn a_turn_that_says_nothing_is_refused() {
+    let mut request = Request::new(DialectId::OpenAiChat, "m");
+    request.messages = vec![said(Role::User, vec![text("")])];
+    assert_eq!(write(&request).unwrap_err().param.as_deref(), Some("messages"));
+}
+
+#[test]
 fn a_conversation_is_written_if_it_is_one_turn() {
     let mut request = Request::new(DialectId::OpenAiChat, "fast");
     request.messages = vec![
