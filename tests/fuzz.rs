@@ -5,7 +5,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use llm_sidecar::chat::DialectId;
+use llm_sidecar::chat::{DialectId, Dropped};
+use llm_sidecar::dialect::embeddings::{self, Input, Task, Vector};
+use llm_sidecar::dialect::{Quirks, To, rerank};
+use serde_json::value::RawValue;
 
 #[path = "../fuzz/src/lib.rs"]
 mod targets;
@@ -52,6 +55,46 @@ fn seeds() -> Vec<(&'static str, Vec<u8>)> {
             } else {
                 add("answer", &[at], file);
             }
+        }
+    }
+    seeds.extend(embeddings_seeds().into_iter().map(|input| ("embeddings", input)));
+    seeds.extend(rerank_seeds().into_iter().map(|input| ("rerank", input)));
+    seeds
+}
+
+/// Every format asking a vendor of every format, with the answer of one that is well.
+fn embeddings_seeds() -> Vec<Vec<u8>> {
+    let numbers = |text: &str| Vector::Numbers(RawValue::from_string(text.to_owned()).unwrap());
+    let inputs = vec![Input::Text("sea".to_owned())];
+    let request = embeddings::Request { inputs, dimensions: Some(2), task: Some(Task::Query), ..Default::default() };
+    let answer = embeddings::Answer { vectors: vec![numbers("[0.5,-1e-3]")], tokens: Some(3) };
+    let (quirks, mut dropped) = (Quirks::default(), Dropped::default());
+    let to = To { model: "m", quirks: &quirks, want_usage: true };
+    let mut seeds = Vec::new();
+    for (client, at) in targets::side::EMBEDDINGS.into_iter().zip(0u8..) {
+        for (vendor, to_at) in targets::side::EMBEDDINGS.into_iter().zip(0u8..) {
+            let asked = embeddings::embeddings(client).write_request(&request, &to, &mut dropped).unwrap();
+            let reply = embeddings::Reply { model: "m", request: &request };
+            let answered = embeddings::embeddings(vendor).write_answer(&answer, &reply).unwrap();
+            seeds.push([&[at, to_at], &*asked, &[targets::side::BETWEEN], &*answered].concat());
+        }
+    }
+    seeds
+}
+
+fn rerank_seeds() -> Vec<Vec<u8>> {
+    let request = rerank::Request { query: "sea".to_owned(), documents: vec!["a".to_owned(), "b".to_owned()], ..Default::default() };
+    let score = |text: &str| RawValue::from_string(text.to_owned()).unwrap();
+    let results = vec![rerank::Ranked { index: 1, score: score("0.9") }, rerank::Ranked { index: 0, score: score("1e-7") }];
+    let answer = rerank::Answer { results, tokens: Some(3) };
+    let quirks = Quirks::default();
+    let to = To { model: "m", quirks: &quirks, want_usage: true };
+    let mut seeds = Vec::new();
+    for (client, at) in targets::side::RERANK.into_iter().zip(0u8..) {
+        for (vendor, to_at) in targets::side::RERANK.into_iter().zip(0u8..) {
+            let asked = rerank::rerank(client).write_request(&request, &to);
+            let answered = rerank::rerank(vendor).write_answer(&answer, &rerank::Reply { model: "m", request: &request });
+            seeds.push([&[at, to_at], &*asked, &[targets::side::BETWEEN], &*answered].concat());
         }
     }
     seeds

@@ -5,6 +5,7 @@
 
 mod support;
 
+use llm_sidecar::codec::aws;
 use serde_json::{Value, json};
 use support::chat::named;
 use support::client::Answer;
@@ -290,8 +291,74 @@ fn gemini(seen: &Seen) -> Script {
     reply(seen, std::slice::from_ref(&answer), &answer, false)
 }
 
+/// Claude at Bedrock: as Anthropic's own API refuses a tool's result without the thinking before its call.
+fn bedrock(seen: &Seen) -> Script {
+    let body = seen.json();
+    let Some(assistant) = list(&body["messages"]).iter().find(|message| message["role"] == "assistant") else {
+        return converse_answer(
+            seen,
+            &[
+                json!({"reasoningContent": {"reasoningText": {"text": THOUGHT, "signature": PROOF}}}),
+                json!({"toolUse": {"toolUseId": "tooluse_01", "name": "weather", "input": {"city": "Paris", "days": 2}}}),
+            ],
+            "tool_use",
+        );
+    };
+    if body["additionalModelRequestFields"]["thinking"]["type"] != "enabled" {
+        return converse_answer(seen, &[json!({"text": "no thoughts"})], "end_turn");
+    }
+    let thinking = json!({"reasoningContent": {"reasoningText": {"text": THOUGHT, "signature": PROOF}}});
+    if assistant["content"][0] != thinking || !assistant["content"][1]["toolUse"].is_object() {
+        return Script::json(400, &json!({"message": "thinking is missing"}));
+    }
+    converse_answer(seen, &[json!({"text": "18 degrees"})], "end_turn")
+}
+
+/// An answer of Bedrock's, whole or as an event stream, by the path.
+fn converse_answer(seen: &Seen, blocks: &[Value], stop: &str) -> Script {
+    let usage = json!({"inputTokens": 5, "outputTokens": 3, "totalTokens": 8});
+    if !seen.path.ends_with("/converse-stream") {
+        return Script::json(
+            200,
+            &json!({"output": {"message": {"role": "assistant", "content": blocks}}, "stopReason": stop, "usage": usage,
+                "metrics": {"latencyMs": 1}}),
+        );
+    }
+    let mut bytes = Vec::new();
+    let mut event = |name: &str, payload: Value| {
+        let headers = [(":event-type", name), (":content-type", "application/json"), (":message-type", "event")];
+        aws::write(&headers, payload.to_string().as_bytes(), &mut bytes);
+    };
+    event("messageStart", json!({"role": "assistant"}));
+    for (index, block) in blocks.iter().enumerate() {
+        let mut delta = |delta: Value| event("contentBlockDelta", json!({"contentBlockIndex": index, "delta": delta}));
+        if let Some(text) = block["text"].as_str() {
+            delta(json!({"text": text}));
+        } else if block["reasoningContent"].is_object() {
+            let (one, two) = THOUGHT.split_at(7);
+            delta(json!({"reasoningContent": {"text": one}}));
+            delta(json!({"reasoningContent": {"text": two}}));
+            delta(json!({"reasoningContent": {"signature": PROOF}}));
+        } else {
+            let tool = &block["toolUse"];
+            let start = json!({"toolUse": {"toolUseId": tool["toolUseId"], "name": tool["name"]}});
+            event("contentBlockStart", json!({"contentBlockIndex": index, "start": start}));
+            let arguments = tool["input"].to_string();
+            let (one, two) = arguments.split_at(5);
+            for fragment in [one, two] {
+                event("contentBlockDelta", json!({"contentBlockIndex": index, "delta": {"toolUse": {"input": fragment}}}));
+            }
+        }
+        event("contentBlockStop", json!({"contentBlockIndex": index}));
+    }
+    event("messageStop", json!({"stopReason": stop}));
+    event("metadata", json!({"usage": usage, "metrics": {"latencyMs": 1}}));
+    Script::answer(200, "application/vnd.amazon.eventstream", bytes)
+}
+
 const CLAUDE: &str = "claude-sonnet-4-5";
 const GEMINI: &str = "gemini-3-pro-preview";
+const BEDROCK: &str = "us.anthropic.claude-sonnet-4-5-20250929-v1:0";
 
 async fn start(vendor: fn(&Seen) -> Script) -> Upstream {
     let upstream = Upstream::start().await;
@@ -320,11 +387,13 @@ async fn converse(sidecar: &Sidecar, client: &Plain, model: &str, stream: bool) 
 
 #[tokio::test]
 async fn plain_clients_keep_the_thinking_of_their_vendor() {
-    let (claude, google) = (start(anthropic).await, start(gemini).await);
-    let providers = provider("a", "anthropic", &claude) + &provider("g", "gemini", &google);
+    let (claude, google, amazon) = (start(anthropic).await, start(gemini).await, start(bedrock).await);
+    let providers = provider("a", "anthropic", &claude)
+        + &provider("g", "gemini", &google)
+        + &provider("b", "bedrock", &amazon).replace("{type", "{region: us-east-1, type");
     let sidecar = Sidecar::start(&format!("providers:\n{providers}")).await;
     let mut conversations = 0.0;
-    for model in [format!("a/{CLAUDE}"), format!("g/{GEMINI}")] {
+    for model in [format!("a/{CLAUDE}"), format!("g/{GEMINI}"), format!("b/{BEDROCK}")] {
         for client in &CLIENTS {
             for stream in [false, true] {
                 let (answer, text) = converse(&sidecar, client, &model, stream).await;

@@ -6,24 +6,28 @@ mod config;
 mod framing;
 mod input;
 mod request;
+pub mod side;
 mod stream;
 
 pub use answer::{answer, error};
 pub use config::config;
 pub use framing::framing;
 pub use request::request;
+pub use side::{embeddings, rerank};
 pub use stream::{relay, stream};
 
 /// A target's name, and what it does with an input.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     ("stream", stream),
     ("relay", relay),
     ("request", request),
     ("answer", answer),
     ("error", error),
+    ("embeddings", embeddings),
+    ("rerank", rerank),
     ("framing", framing),
     ("config", config),
 ];
