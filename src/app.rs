@@ -11,7 +11,8 @@ use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::config::{self, Config, LogFormat, Overrides, Source};
+use crate::config::{self, Config, LogFormat, Overrides, SealedValues, Source};
+use crate::kms::Keys;
 use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
@@ -64,8 +65,9 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
 /// Reads the configuration anew each time it is called.
 fn loader(source: Source, overrides: Overrides) -> Load {
     let facts = vendor::facts();
+    let keys = Keys::default();
     Box::new(move || {
-        let mut config = source.load(&facts, &env).map_err(|failed| {
+        let mut config = source.load(&facts, &env, &|secrets| keys.sealer(secrets)).map_err(|failed| {
             let errors = failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error);
             LoadFailure { errors: errors.map(ToString::to_string).collect(), files: failed.files, hash: failed.hash }
         })?;
@@ -224,9 +226,16 @@ pub fn simulate(options: simulate::Options) -> anyhow::Result<()> {
         .with_context(|| format!("the simulator cannot listen on {address}; is something else using it?"))
 }
 
+/// The encrypted values of the configuration's files, and what makes sealers of its keys. The path is where it was found.
+pub fn sealed_values(given: Option<PathBuf>) -> anyhow::Result<(PathBuf, SealedValues, Keys)> {
+    let path = Source::find(given, &env).path.context("there is no configuration file; name it by --config FILE")?;
+    let found = config::sealed_values(&path, &vendor::facts(), &env).map_err(|failed| anyhow::anyhow!("{failed}"))?;
+    Ok((path, found, Keys::default()))
+}
+
 /// Checks the configuration. The path is where it was found.
 pub fn check(given: Option<PathBuf>) -> (Option<PathBuf>, Result<Config, config::LoadError>) {
     let source = Source::find(given, &env);
-    let checked = source.load(&vendor::facts(), &env);
+    let checked = source.load(&vendor::facts(), &env, &|secrets| Keys::default().sealer(secrets));
     (source.path, checked)
 }

@@ -11,12 +11,12 @@
 //! | 9 | [`webhook`] | the admission webhook of Kubernetes |
 //! | 8 | [`server`], [`admin`], [`simulate`] | the data listener; health, metrics, configuration status; the vendor simulator |
 //! | 7 | [`proxy`] | the life of a request |
-//! | 6 | [`runtime`] | the running configuration: snapshot, reload, file watcher |
+//! | 6 | [`kms`], [`runtime`] | keys that key services hold; the running configuration: snapshot, reload, file watcher |
 //! | 5 | [`upstream`] | connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
 //! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time |
-//! | 1 | [`codec`], [`metrics`] | framing without I/O; metric families |
+//! | 1 | [`codec`], [`metrics`], [`seal`] | framing without I/O; metric families; secrets at rest |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
 //!
 //! # The life of a request
@@ -46,10 +46,12 @@ pub mod codec;
 pub mod config;
 pub mod dialect;
 pub mod inject;
+pub mod kms;
 pub mod limit;
 pub mod metrics;
 pub mod proxy;
 pub mod runtime;
+pub mod seal;
 pub mod server;
 pub mod simulate;
 pub mod upstream;

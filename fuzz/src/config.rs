@@ -12,7 +12,8 @@ pub fn config(data: &[u8]) {
     }
     let mut file = tempfile::NamedTempFile::new().expect("a file");
     file.write_all(data).expect("it is written");
-    if let Err(error) = load(file.path(), &facts(), &|name| (name == "KEY").then(|| "secret-value-1".to_owned())) {
+    if let Err(error) = load(file.path(), &facts(), &|name| (name == "KEY").then(|| "secret-value-1".to_owned()), &|_| Err("no key".into()))
+    {
         assert!(!error.diagnostics.is_empty(), "a refusal without a reason");
     }
 }

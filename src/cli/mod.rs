@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "a command has its process to itself")]
 
 mod inject;
+mod secret;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -72,6 +73,9 @@ enum Command {
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
         wait: Duration,
     },
+    /// Encrypt the configuration's secrets: make keys, encrypt values, change to another key.
+    #[command(subcommand)]
+    Secret(secret::SecretCommand),
     /// Put the sidecar into Kubernetes manifests.
     ///
     /// Reads manifests on standard input (or -f FILE) and writes them with the sidecar in every pod and template of one, and
@@ -124,6 +128,7 @@ pub fn run(cli: Cli) -> ExitCode {
         }
         Command::Simulate(options) => finish(app::simulate(options)),
         Command::Health { admin, wait } => finish(health(admin, wait)),
+        Command::Secret(command) => finish(secret::run(command)),
         Command::Inject(options) => exit(inject::inject(options)),
         Command::Uninject(options) => exit(inject::uninject(options)),
         Command::Webhook(options) => finish(app::webhook(&options)),

@@ -37,6 +37,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         signatures: Signatures::default(),
         prices: Prices::default(),
         cache: Cache::default(),
+        secrets: None,
         server: Server::default(),
         log: Log::default(),
         warnings: Vec::new(),

@@ -65,11 +65,6 @@ impl Interpolation<'_> {
         if secret {
             self.secrets.push(scalar.text.clone());
         }
-        if scalar.text.starts_with("enc:") {
-            let message = "encrypted values (`enc:...`) are not supported by this version".into();
-            let hint = Some("they come with the control plane; until then use `${ENV}` or `${file:/path}`".into());
-            return Err(Unresolved { message, hint });
-        }
         Ok(())
     }
 

@@ -16,27 +16,54 @@ use super::model;
 use super::node::{Entry, KeyPath, Node, Position, Value};
 use super::parse::parse;
 use super::schema::known_keys;
-use super::types::Config;
+use super::sealed::{self, MakeSealer, Opening, SealedValues};
+use super::types::{Config, Secrets};
 
 /// Files a configuration may be spread over.
 const MOST_FILES: usize = 1000;
 
-/// Reads and checks the configuration in `path`. `env` looks up an environment variable.
+/// Reads and checks the configuration in `path`. `env` looks up an environment variable, `sealer` opens encrypted values.
 ///
 /// # Errors
 /// Everything that is wrong with it, as far as it can be told at once.
-pub fn load(path: &Path, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>) -> Result<Config, LoadError> {
-    let mut loader = Loader { env, files: Files::default(), sources: Vec::new(), findings: Findings::default(), secrets: Vec::new() };
-    let checked = loader.tree(path, None).and_then(|root| {
+pub fn load(
+    path: &Path,
+    vendors: &[VendorFacts],
+    env: &dyn Fn(&str) -> Option<String>,
+    sealer: MakeSealer<'_>,
+) -> Result<Config, LoadError> {
+    let mut loader = Loader::new(vendors, env);
+    let checked = loader.tree(path, None).and_then(|mut root| {
+        let secrets = loader.secrets(&root);
+        let has_section = root.find(&KeyPath::Root.key(sealed::SECTION)).is_some();
+        Opening { keys: secrets.as_ref(), has_section, make: sealer, findings: &mut loader.findings, secrets: &mut loader.secrets }
+            .open(&mut root);
         let raw: Option<model::File> = de::read(&root, &mut loader.findings);
-        let scope =
-            check::Scope { root: &root, sources: &loader.sources, vendors, env, files: &mut loader.files, findings: &mut loader.findings };
-        raw.map(|raw| check::check(raw, scope))
+        raw.map(|raw| check::check(raw, secrets, loader.scope(&root)))
     });
     loader.finish(path, checked)
 }
 
+/// The encrypted values of the configuration in `path`, unopened, and what they are opened with. Nothing else need be right.
+///
+/// # Errors
+/// What is wrong, if the files cannot be read or the section `secrets` is wrong.
+pub fn sealed_values(path: &Path, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>) -> Result<SealedValues, LoadError> {
+    let mut loader = Loader::new(vendors, env);
+    let Some(mut root) = loader.tree(path, None) else { return Err(loader.failed(path)) };
+    // Only what is wrong with this section counts.
+    loader.findings = Findings::default();
+    let secrets = loader.secrets(&root);
+    if loader.findings.has_errors() {
+        return Err(loader.failed(path));
+    }
+    let file_of = |found: &sealed::Found| loader.sources.get(found.at.file).map(|source| source.path.clone()).unwrap_or_default();
+    let values = sealed::list(&mut root).into_iter().map(|found| (file_of(&found), found)).collect();
+    Ok(SealedValues { secrets, values })
+}
+
 struct Loader<'a> {
+    vendors: &'a [VendorFacts],
     env: &'a dyn Fn(&str) -> Option<String>,
     files: Files,
     sources: Vec<SourceText>,
@@ -44,7 +71,35 @@ struct Loader<'a> {
     secrets: Vec<String>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    fn new(vendors: &'a [VendorFacts], env: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { vendors, env, files: Files::default(), sources: Vec::new(), findings: Findings::default(), secrets: Vec::new() }
+    }
+
+    fn scope<'b>(&'b mut self, root: &'b Node) -> check::Scope<'b> {
+        check::Scope {
+            root,
+            sources: &self.sources,
+            vendors: self.vendors,
+            env: self.env,
+            files: &mut self.files,
+            findings: &mut self.findings,
+        }
+    }
+
+    /// What encrypted values are opened with, if it is there and right. Values of the wrong kind are reported later, with all others.
+    fn secrets(&mut self, root: &Node) -> Option<Secrets> {
+        let mut wrong = Findings::default();
+        let raw: model::Secrets = de::read(root.find(&KeyPath::Root.key(sealed::SECTION))?, &mut wrong)?;
+        if wrong.has_errors() { None } else { check::secrets(&raw, self.scope(root)) }
+    }
+
+    fn failed(self, path: &Path) -> LoadError {
+        let mask = Mask::new(self.secrets, known_keys());
+        let (files, hash) = (self.files.paths(), self.files.hash());
+        LoadError { diagnostics: self.findings.into_diagnostics(path.to_owned(), &self.sources, &mask), files, hash }
+    }
+
     fn finish(self, path: &Path, checked: Option<Config>) -> Result<Config, LoadError> {
         let failed = self.findings.has_errors();
         let diagnostics = if self.findings.is_empty() {

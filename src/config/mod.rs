@@ -1,7 +1,7 @@
 //! Floor 2: the configuration, from a YAML file to a checked [`Config`].
 //!
 //! The way of a file: `parse` makes a tree of it in which every value knows its place (`node`), `interpolate` puts in what `${...}`
-//! stands for, `load` merges the included files, `de` fills the structs of `model` from the tree, `check` turns those into the types of
+//! stands for, `load` merges the included files, `sealed` opens encrypted values, `de` fills the structs of `model` from the tree, `check` turns those into the types of
 //! `types`. Everything that is wrong on the way is collected in `findings` and comes out as `diagnostic`s, masked by `mask`.
 
 mod check;
@@ -21,6 +21,7 @@ mod overrides;
 mod parse;
 mod rate;
 mod schema;
+mod sealed;
 mod size;
 mod source;
 mod suggest;
@@ -35,9 +36,10 @@ pub use diagnostic::{Diagnostic, LoadError, Severity, Snippet};
 pub use env::from_environment;
 pub use files::hash_files;
 pub use hedge::HedgeAfter;
-pub use load::load;
+pub use load::{load, sealed_values};
 pub use overrides::Overrides;
 pub use rate::Rate;
 pub use schema::schema;
+pub use sealed::{Found, MakeSealer, SealedValues, record};
 pub use source::Source;
 pub use types::*;

@@ -5,6 +5,7 @@
 mod cloud;
 mod limit;
 mod route;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -20,6 +21,7 @@ use super::text::Amount;
 pub use cloud::*;
 pub use limit::*;
 pub use route::*;
+pub use secrets::*;
 
 /// Configuration of llm-sidecar. Any text may hold `${ENV}`, `${ENV:-default}` and `${file:/path}`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -47,6 +49,8 @@ pub struct File {
     pub prices: Prices,
     /// Where answers are kept for routes that have a `cache`.
     pub cache: Cache,
+    /// What encrypted values (`enc:...`) are opened with.
+    pub secrets: Option<Secrets>,
     /// Limits and times of the sidecar's own listeners.
     pub server: Server,
     /// What is logged and how.

@@ -7,6 +7,7 @@ use super::diagnostic::{Diagnostic, LoadError, Severity};
 use super::env::from_environment;
 use super::files::hash_files;
 use super::load::load;
+use super::sealed::MakeSealer;
 use super::types::Config;
 
 const VARIABLE: &str = "LLM_SIDECAR_CONFIG";
@@ -28,9 +29,9 @@ impl Source {
 
     /// # Errors
     /// As [`load`]; without a file, if there is no vendor's key in the environment either.
-    pub fn load(&self, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>) -> Result<Config, LoadError> {
+    pub fn load(&self, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>, sealer: MakeSealer<'_>) -> Result<Config, LoadError> {
         match &self.path {
-            Some(path) => load(path, vendors, env),
+            Some(path) => load(path, vendors, env, sealer),
             None => from_environment(vendors, env).ok_or_else(|| nothing(vendors)),
         }
     }
@@ -71,7 +72,7 @@ mod tests {
     #[test]
     fn without_anything_it_says_what_to_do() {
         let vendors = [VendorFacts { id: "openai".into(), env: vec!["OPENAI_API_KEY".into()], ..VendorFacts::default() }];
-        let error = Source { path: None }.load(&vendors, &|_| None).unwrap_err();
+        let error = Source { path: None }.load(&vendors, &|_| None, &|_| Err(String::new())).unwrap_err();
         assert!(error.to_string().contains("OPENAI_API_KEY") && error.to_string().contains("--config FILE"), "{error}");
     }
 }

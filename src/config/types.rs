@@ -3,6 +3,7 @@
 mod cloud;
 mod limit;
 mod route;
+mod secrets;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -15,6 +16,7 @@ use crate::base::secret::Secret;
 pub use cloud::*;
 pub use limit::*;
 pub use route::*;
+pub use secrets::*;
 
 /// A configuration that has passed every check.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ pub struct Config {
     pub signatures: Signatures,
     pub prices: Prices,
     pub cache: Cache,
+    /// What encrypted values are opened with.
+    pub secrets: Option<Secrets>,
     pub server: Server,
     pub log: Log,
     /// Keys that are understood but have no effect yet, and other advice, one line each.

@@ -1,7 +1,5 @@
 //! Tokens of an identity at a cloud: one for the whole process, fetched when it is first needed and again ahead of its end.
 
-mod fetch;
-
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::config::ClientTls;
+use crate::upstream::fetch;
 use crate::vendor::auth::{AuthError, Cached, Grant, Granted, Look, Source};
 
 /// A fetch takes no longer, all its steps together.
@@ -93,7 +92,7 @@ struct Fetching {
 
 impl Fetching {
     async fn run(mut self) {
-        let fetching = fetch::fetch(&*self.tokens.source, &self.tokens.trust);
+        let fetching = fetch(&*self.tokens.source, &self.tokens.trust);
         let result = match tokio::time::timeout(FETCH_LIMIT, fetching).await {
             Ok(result) => result,
             Err(_) => Err(AuthError::new("the token endpoint did not answer in time")),

@@ -4,6 +4,7 @@
 mod body;
 mod connect;
 mod error;
+mod fetch;
 mod http1;
 mod http2;
 mod lookup;
@@ -14,5 +15,6 @@ mod tls;
 
 pub use body::{Body, RequestBody};
 pub use error::{SendError, SendErrorKind};
+pub use fetch::{Connections, Unasked, fetch};
 pub use origin::{Origin, OriginKey, Origins};
 pub use pool::Pool;

@@ -157,7 +157,7 @@ impl Check<'_> {
     }
 
     /// The first of these environment variables that says something.
-    fn variable(&self, names: &[&str]) -> Option<String> {
+    pub(super) fn variable(&self, names: &[&str]) -> Option<String> {
         names.iter().find_map(|name| (self.env)(name).filter(|value| !value.trim().is_empty()))
     }
 }

@@ -11,6 +11,7 @@ mod limit;
 mod listen;
 mod provider;
 mod route;
+mod secrets;
 mod server;
 mod tls;
 mod url;
@@ -23,7 +24,7 @@ use super::files::Files;
 use super::findings::{Findings, Report, SourceText};
 use super::model;
 use super::node::{KeyPath, Node};
-use super::types::{Cloud, Config, Unsupported};
+use super::types::{Cloud, Config, Secrets, Unsupported};
 
 /// Reads quirks on top of those of the vendor with this id.
 pub type CheckQuirks = fn(&str, &serde_json::Value) -> Result<(), String>;
@@ -65,6 +66,11 @@ pub struct Scope<'a> {
     pub findings: &'a mut Findings,
 }
 
+/// Checks the section `secrets` alone, which is needed to read others.
+pub fn secrets(raw: &model::Secrets, scope: Scope<'_>) -> Option<Secrets> {
+    Check::new(scope).secrets(raw)
+}
+
 /// The same as [`Scope`], with the findings in the form the sections use.
 struct Check<'a> {
     report: Report<'a>,
@@ -74,10 +80,9 @@ struct Check<'a> {
     files: &'a mut Files,
 }
 
-/// Checks everything. Means something only if no error was added to the findings.
-pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
-    let Scope { root, sources, vendors, env, files, findings } = scope;
-    let mut check = Check { report: Report { root, findings }, sources, vendors, env, files };
+/// Checks everything but `secrets`, which has been checked before. Means something only if no error was added to the findings.
+pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Config {
+    let mut check = Check::new(scope);
     let server = check.server(&raw.server);
     let listen = check.data_addresses(raw.listen.as_ref(), raw.clients.is_empty(), server.allow_open);
     let admin = check.admin(&raw.admin, &listen, server.allow_open);
@@ -104,6 +109,7 @@ pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
         signatures: check.signatures(&raw.translation.signatures),
         prices,
         cache: check.cache(&raw.cache),
+        secrets,
         server,
         log,
         warnings: Vec::new(),
@@ -115,6 +121,13 @@ pub fn check(raw: model::File, scope: Scope<'_>) -> Config {
 /// A name that becomes a metric label and a part of `provider/model`.
 fn is_name(name: &str) -> bool {
     (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+impl<'a> Check<'a> {
+    fn new(scope: Scope<'a>) -> Self {
+        let Scope { root, sources, vendors, env, files, findings } = scope;
+        Self { report: Report { root, findings }, sources, vendors, env, files }
+    }
 }
 
 impl Check<'_> {

@@ -42,7 +42,7 @@ fn no_utf8_no_configuration() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.yaml");
     std::fs::write(&path, b"a: \xff\xfe").unwrap();
-    assert!(load(&path, &vendors(), &env).unwrap_err().to_string().contains("is not UTF-8"));
+    assert!(load(&path, &vendors(), &env, &local).unwrap_err().to_string().contains("is not UTF-8"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn provider(text: &str, env: &[(&str, &str)]) -> Result<Provider, String> {
     fs::write(&main, format!("providers: {{v: {text}}}")).unwrap();
     let folder = folder.path().display().to_string();
     let lookup = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, value)| value.replace("{folder}", &folder));
-    match load(&main, &vendors(), &lookup) {
+    match load(&main, &vendors(), &lookup, &local) {
         Ok(mut config) => Ok(config.providers.remove("v").unwrap()),
         Err(error) => Err(error.to_string()),
     }

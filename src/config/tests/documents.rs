@@ -35,7 +35,7 @@ fn the_commented_parts_of_the_example_are_right() {
     std::fs::write(&path, text.replace("/run/secrets/groq-key", &secret.display().to_string())).unwrap();
     // The variable would name a file.
     let env = |name: &str| (name != "GOOGLE_APPLICATION_CREDENTIALS").then(|| "canary-value".to_owned());
-    let config = load(&path, &vendors(), &env).unwrap_or_else(|error| panic!("{error}"));
+    let config = load(&path, &vendors(), &env, &local).unwrap_or_else(|error| panic!("{error}"));
     assert!(config.providers.contains_key("azure-eu") && config.providers.contains_key("local"));
 }
 
@@ -63,7 +63,7 @@ fn every_block_of_the_manual_is_right() {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         let distinct = |name: &str| Some(format!("value-of-{name}"));
-        if let Err(error) = load(&folder.path().join("config.yaml"), &vendors(), &distinct) {
+        if let Err(error) = load(&folder.path().join("config.yaml"), &vendors(), &distinct, &local) {
             panic!("{block}\n{error}");
         }
     }

@@ -122,7 +122,7 @@ fn an_empty_file_has_no_providers() {
 #[test]
 fn a_file_that_is_not_there_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    let error = load(&folder.path().join("config.yaml"), &vendors(), &env).unwrap_err();
+    let error = load(&folder.path().join("config.yaml"), &vendors(), &env, &local).unwrap_err();
     assert_eq!(error.files, [folder.path().join("config.yaml")]);
     assert!(error.to_string().contains("config.yaml: error: cannot read "), "{error}");
 }

@@ -8,14 +8,17 @@ mod include;
 mod meaning;
 mod mistakes;
 mod references;
+mod sealed;
 mod secrets;
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use super::{Cloud, Config, LoadError, Severity, VendorFacts, load};
+use super::{Cloud, Config, KekSource, LoadError, Secrets, Severity, VendorFacts, load};
+use crate::seal::{KeyEncryptionKey, LocalKey, Sealer};
 
 /// A few vendors of every kind.
 fn vendors() -> Vec<VendorFacts> {
@@ -78,6 +81,17 @@ fn env(name: &str) -> Option<String> {
     }
 }
 
+/// A sealer of keys at hand.
+fn local(secrets: &Secrets) -> Result<Sealer, String> {
+    let key = |source: &KekSource| -> Result<Arc<dyn KeyEncryptionKey>, String> {
+        match source {
+            KekSource::Local(text) => Ok(Arc::new(LocalKey::read(text)?)),
+            other => Err(format!("{other:?} is asked in no unit test")),
+        }
+    };
+    Ok(Sealer::new(key(&secrets.kek)?, secrets.old.iter().map(key).collect::<Result<_, _>>()?))
+}
+
 /// Writes the files (the first is the main one) and loads them. The folder lives as long as the result.
 fn load_files(files: &[(&str, &str)]) -> (TempDir, Result<Config, LoadError>) {
     let folder = tempfile::tempdir().unwrap();
@@ -86,7 +100,7 @@ fn load_files(files: &[(&str, &str)]) -> (TempDir, Result<Config, LoadError>) {
         std::fs::create_dir_all(path.parent().unwrap_or(Path::new(""))).unwrap();
         std::fs::write(path, content).unwrap();
     }
-    let result = load(&folder.path().join(files[0].0), &vendors(), &env);
+    let result = load(&folder.path().join(files[0].0), &vendors(), &env, &local);
     (folder, result)
 }
 

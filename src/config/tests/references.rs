@@ -59,7 +59,7 @@ fn what_cannot_be_resolved() {
         ("${not a name}", "this is no reference"),
         ("${}", "this is no reference"),
         ("${KEY", "without its `}`"),
-        ("enc:v1:abcdef", "encrypted values (`enc:...`) are not supported by this version"),
+        ("enc:v1:abcdef", "the value is encrypted, and there is no key to open it with"),
     ] {
         let found = errors(&format!("providers: {{a: {{type: groq, api_key: \"{text}\"}}}}"));
         assert!(found.len() == 1 && found[0].contains(expected), "{text}: {found:?}");

@@ -20,7 +20,13 @@ const MOST_PROFILES: usize = 5;
 
 impl Check<'_> {
     /// `region` and `base_url` are the provider's.
-    pub(super) fn aws(&mut self, raw: &model::Aws, region: Option<&str>, base_url: &str, path: &KeyPath<'_>) -> Option<AwsAuth> {
+    pub(in crate::config::check) fn aws(
+        &mut self,
+        raw: &model::Aws,
+        region: Option<&str>,
+        base_url: &str,
+        path: &KeyPath<'_>,
+    ) -> Option<AwsAuth> {
         let at = path.key("aws");
         let profiles = self.profiles();
         let name = raw.profile.clone().or_else(|| self.variable(&["AWS_PROFILE", "AWS_DEFAULT_PROFILE"]));

@@ -11,6 +11,9 @@ use http::{HeaderName, HeaderValue, Method};
 use crate::base::secret::Secret;
 use crate::vendor::auth::AuthError;
 
+/// The operation, in the services that have but one path.
+const TARGET: HeaderName = HeaderName::from_static("x-amz-target");
+
 /// An identity's keys.
 #[derive(Clone)]
 pub struct AwsKeys {
@@ -29,7 +32,7 @@ pub struct Signer {
 
 impl Signer {
     /// The headers that sign a request. `url` is absolute, its path escaped as it is sent; of `headers` only the content's type
-    /// counts, as the others may change on the way.
+    /// and the operation count, as the others may change on the way.
     ///
     /// # Errors
     /// If something in it cannot be signed.
@@ -53,9 +56,10 @@ impl Signer {
             .build()
             .map_err(|_| failed())?
             .into();
-        let content_type = headers.iter().find(|(name, _)| name == CONTENT_TYPE).and_then(|(_, value)| value.to_str().ok());
-        let signed = content_type.map(|value| (CONTENT_TYPE.as_str(), value));
-        let request = SignableRequest::new(method.as_str(), url, signed.into_iter(), SignableBody::Bytes(body)).map_err(|_| failed())?;
+        let counts = |name: &HeaderName| *name == CONTENT_TYPE || *name == TARGET;
+        let signed =
+            headers.iter().filter(|(name, _)| counts(name)).filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
+        let request = SignableRequest::new(method.as_str(), url, signed, SignableBody::Bytes(body)).map_err(|_| failed())?;
         let (instructions, _) = sign(request, &params).map_err(|_| failed())?.into_parts();
         let header = |(name, value): (&str, &str)| {
             let mut value = HeaderValue::from_str(value).ok()?;

@@ -1,13 +1,14 @@
-//! Takes the steps to a token: asks servers over connections of the fetch's own, and reads files.
+//! Takes the steps to a token: asks servers over connections of the fetch's own, and reads files. Other servers that are asked
+//! once in a while (for keys, for who somebody is) are asked the same way.
 
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
-use http::{Request, Uri};
+use http::{Request, StatusCode, Uri};
 
+use super::{Origins, Pool, RequestBody};
 use crate::config::ClientTls;
-use crate::upstream::{Origins, Pool, RequestBody};
 use crate::vendor::auth::{Ask, AuthError, Granted, Source, Step, refusal};
 
 const CONNECT_LIMIT: Duration = Duration::from_secs(5);
@@ -16,14 +17,17 @@ const MAX_ANSWER: usize = 1 << 20;
 const MOST_STEPS: usize = 16;
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!("CARGO_PKG_VERSION")));
 
-/// Fetches a token.
-pub(super) async fn fetch(source: &dyn Source, trust: &ClientTls) -> Result<Granted, AuthError> {
-    let connections = Connections { origins: Origins::default(), pool: Pool::default(), trust };
+/// Fetches a token. `trust` says which certificates servers may have.
+///
+/// # Errors
+/// If there is none to be had.
+pub async fn fetch(source: &dyn Source, trust: &ClientTls) -> Result<Granted, AuthError> {
+    let connections = Connections::new(trust);
     let mut got = Vec::new();
     for _ in 0..MOST_STEPS {
         got.push(match source.step(&got, SystemTime::now())? {
             Step::Done(granted) => return Ok(granted),
-            Step::Ask(ask) => connections.ask(ask).await?,
+            Step::Ask(ask) => token_answer(&connections, ask).await?,
             Step::Run(command) => run(command).await?,
             Step::Read(file) => tokio::fs::read(&file).await.map_err(|error| {
                 tracing::warn!(file = %file.display(), %error, "a credential's file cannot be read");
@@ -43,16 +47,42 @@ async fn run(command: String) -> Result<Vec<u8>, AuthError> {
     }
 }
 
-/// Kept for the steps of one fetch.
-struct Connections<'a> {
+/// The answer of a server that hands out tokens.
+async fn token_answer(connections: &Connections<'_>, ask: Ask) -> Result<Vec<u8>, AuthError> {
+    match connections.ask(ask).await {
+        Ok((status, body)) if status.is_success() => Ok(body),
+        Ok((status, body)) => Err(refusal(status.as_u16(), &body)),
+        Err(Unasked::NoUrl) => Err(AuthError::new("the token endpoint's URL is none")),
+        Err(Unasked::NoAnswer) => Err(AuthError::new("the token endpoint does not answer")),
+    }
+}
+
+/// Why there is no answer. The log has the details.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unasked {
+    NoUrl,
+    NoAnswer,
+}
+
+/// Connections to servers that are asked now and then, kept as long as this is.
+pub struct Connections<'a> {
     origins: Origins,
     pool: Pool,
     trust: &'a ClientTls,
 }
 
-impl Connections<'_> {
-    async fn ask(&self, ask: Ask) -> Result<Vec<u8>, AuthError> {
-        let wrong = || AuthError::new("the token endpoint's URL is none");
+impl<'a> Connections<'a> {
+    /// `trust` says which certificates the servers may have.
+    pub fn new(trust: &'a ClientTls) -> Self {
+        Self { origins: Origins::default(), pool: Pool::default(), trust }
+    }
+
+    /// The answer's status and body, whatever it is. The caller limits the time.
+    ///
+    /// # Errors
+    /// If there is none, or more than 1 MiB of it.
+    pub async fn ask(&self, ask: Ask) -> Result<(StatusCode, Vec<u8>), Unasked> {
+        let wrong = || Unasked::NoUrl;
         let url: Uri = ask.url.parse().map_err(|_| wrong())?;
         let authority = url.authority().filter(|authority| !authority.host().is_empty()).ok_or_else(wrong)?;
         let secure = url.scheme_str() == Some("https");
@@ -71,13 +101,13 @@ impl Connections<'_> {
             headers.insert(name, value);
         }
 
-        let unanswered = |error: crate::upstream::SendError| {
-            tracing::warn!(%error, host, "no answer from a token endpoint");
-            AuthError::new("the token endpoint does not answer")
+        let unanswered = |error: super::SendError| {
+            tracing::warn!(%error, host, "no answer from a server that was asked");
+            Unasked::NoAnswer
         };
         let response = self.pool.send(&origin, request, CONNECT_LIMIT).await.map_err(unanswered)?;
         let status = response.status();
         let body = response.into_body().collect(MAX_ANSWER).await.map_err(unanswered)?;
-        if status.is_success() { Ok(body) } else { Err(refusal(status.as_u16(), &body)) }
+        Ok((status, body))
     }
 }
