@@ -9,7 +9,7 @@ use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::service::{ask, post, wait};
+use super::service::{ask, post, text_in, wait};
 use crate::config::{ClientTls, CloudAuth};
 use crate::seal::{DataKey, KeyEncryptionKey, SealError, key_id};
 use crate::upstream::fetch;
@@ -53,7 +53,7 @@ impl AwsKmsKey {
             return Ok(answer);
         }
         // As in `com.amazonaws.kms#AccessDeniedException`.
-        let kind = answer["__type"].as_str().unwrap_or_default();
+        let kind = text_in(&answer, "__type").unwrap_or_default();
         let kind = kind.rsplit('#').next().unwrap_or_default();
         match kind {
             "InvalidCiphertextException" | "IncorrectKeyException" => Err(SealError::Refused),
@@ -77,7 +77,7 @@ impl KeyEncryptionKey for AwsKmsKey {
             "EncryptionContext": {CONTEXT: record},
         });
         let answer = self.call("Encrypt", &body)?;
-        let blob = answer["CiphertextBlob"].as_str().and_then(|text| STANDARD.decode(text).ok()).filter(|blob| !blob.is_empty());
+        let blob = text_in(&answer, "CiphertextBlob").and_then(|text| STANDARD.decode(text).ok()).filter(|blob| !blob.is_empty());
         blob.ok_or_else(|| SealError::Service("its answer holds no ciphertext".into()))
     }
 
@@ -88,7 +88,7 @@ impl KeyEncryptionKey for AwsKmsKey {
             "EncryptionContext": {CONTEXT: record},
         });
         let answer = self.call("Decrypt", &body)?;
-        let bytes = Zeroizing::new(answer["Plaintext"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default());
+        let bytes = Zeroizing::new(text_in(&answer, "Plaintext").and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default());
         DataKey::from_bytes(&bytes).ok_or_else(|| SealError::Service("its answer holds no key".into()))
     }
 }

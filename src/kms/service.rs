@@ -56,3 +56,8 @@ pub(super) async fn ask(ask: Ask, trust: &ClientTls) -> Result<(StatusCode, Valu
     let body = zeroize::Zeroizing::new(body);
     Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
 }
+
+/// A text in an answer.
+pub(super) fn text_in<'a>(answer: &'a Value, key: &str) -> Option<&'a str> {
+    answer.get(key).and_then(Value::as_str)
+}

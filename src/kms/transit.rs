@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::service::{ask, post, secret_header, wait};
+use super::service::{ask, post, secret_header, text_in, wait};
 use crate::config::{Transit, TransitLogin};
 use crate::seal::{DataKey, KeyEncryptionKey, SealError, key_id};
 
@@ -42,7 +42,7 @@ impl TransitKey {
         if status.is_success() {
             return Ok(answer.get_mut("data").map(Value::take).unwrap_or_default());
         }
-        let errors: Vec<&str> = answer["errors"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let errors: Vec<&str> = answer.get("errors").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
         // What it cannot decrypt was changed or made for another record; anything else is about the server or the token.
         let is_foreign = ["cipher: message authentication failed", "invalid ciphertext"];
         if status == StatusCode::BAD_REQUEST
@@ -72,7 +72,7 @@ impl TransitKey {
                 let mut question = post(url, JSON, &json!({"role": role, "jwt": jwt.trim()}));
                 self.add_namespace(&mut question.headers)?;
                 let (status, answer) = ask(question, &self.settings.tls).await?;
-                let token = answer["auth"]["client_token"].as_str().filter(|_| status.is_success());
+                let token = answer.get("auth").and_then(|auth| text_in(auth, "client_token")).filter(|_| status.is_success());
                 let refused = || SealError::Service(format!("the login with the role `{role}` was answered with {}", status.as_u16()));
                 token.map(|token| Zeroizing::new(token.to_owned())).ok_or_else(refused)
             }
@@ -96,14 +96,14 @@ impl KeyEncryptionKey for TransitKey {
     fn wrap_key(&self, key: &DataKey, record: &str) -> Result<Vec<u8>, SealError> {
         let body = json!({"plaintext": STANDARD.encode(key.expose()), "associated_data": STANDARD.encode(record)});
         let data = self.call("encrypt", &body)?;
-        let ciphertext = data["ciphertext"].as_str().filter(|text| !text.is_empty());
+        let ciphertext = text_in(&data, "ciphertext").filter(|text| !text.is_empty());
         ciphertext.map(|text| text.as_bytes().to_vec()).ok_or_else(|| SealError::Service("its answer holds no ciphertext".into()))
     }
 
     fn unwrap_key(&self, wrapped: &[u8], record: &str) -> Result<DataKey, SealError> {
         let ciphertext = std::str::from_utf8(wrapped).map_err(|_| SealError::Refused)?;
         let data = self.call("decrypt", &json!({"ciphertext": ciphertext, "associated_data": STANDARD.encode(record)}))?;
-        let bytes = Zeroizing::new(data["plaintext"].as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default());
+        let bytes = Zeroizing::new(text_in(&data, "plaintext").and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default());
         DataKey::from_bytes(&bytes).ok_or_else(|| SealError::Service("its answer holds no key".into()))
     }
 }
