@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
 
+use crate::admin::{LogLevel, SetLevel};
 use crate::config::{self, Config, LogFormat, Overrides, SealedValues, Source};
 use crate::kms::Keys;
 use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
@@ -27,7 +29,7 @@ const PARTING: Duration = Duration::from_millis(500);
 pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()> {
     let load = loader(Source::find(given, &env), overrides);
     let config = load().map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
-    start_log(&config.log);
+    let log_level = start_log(&config.log);
     for warning in &config.warnings {
         tracing::warn!(warning, "configuration");
     }
@@ -57,7 +59,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     drop(data);
-    control_runtime.block_on(control(Control { runtime, drain, capacity, phase, admin, threads, signals }))?;
+    control_runtime.block_on(control(Control { runtime, drain, log_level, capacity, phase, admin, threads, signals }))?;
     access_log.flush();
     Ok(())
 }
@@ -113,6 +115,7 @@ fn start_worker(
 struct Control {
     runtime: Arc<Runtime>,
     drain: Arc<Drain>,
+    log_level: LogLevel,
     capacity: Arc<server::Capacity>,
     phase: watch::Sender<Phase>,
     admin: Vec<TcpListener>,
@@ -138,13 +141,13 @@ impl Signals {
 
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
-    let Control { runtime, drain, capacity, phase, admin: listeners, threads, mut signals } = control;
+    let Control { runtime, drain, log_level, capacity, phase, admin: listeners, threads, mut signals } = control;
     let status = runtime.status();
     let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
     let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
     let measured = Arc::clone(&runtime);
     tokio::spawn(async move { capacity.watch(&measured).await });
-    let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), reloaded });
+    let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), log_level, reloaded });
     for listener in listeners {
         let admin = Arc::clone(&admin);
         tokio::spawn(async move {
@@ -199,14 +202,25 @@ async fn stop(runtime: &Runtime, drain: &Drain, phase: &watch::Sender<Phase>, th
     }
 }
 
-/// Operational log on standard error, JSON or text.
-fn start_log(log: &config::Log) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&log.level).unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+/// Operational log on standard error, JSON or text. The level can be changed later.
+fn start_log(log: &config::Log) -> LogLevel {
+    let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match log.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
-        LogFormat::Text => builder.init(),
-    }
+    let set: SetLevel = match log.format {
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |level| EnvFilter::try_new(level).is_ok_and(|filter| handle.reload(filter).is_ok()))
+        }
+        LogFormat::Text => {
+            let builder = builder.with_filter_reloading();
+            let handle = builder.reload_handle();
+            builder.init();
+            Box::new(move |level| EnvFilter::try_new(level).is_ok_and(|filter| handle.reload(filter).is_ok()))
+        }
+    };
+    LogLevel::new(&log.level, set)
 }
 
 /// Runs the admission webhook until it is told to stop.

@@ -3,18 +3,23 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
+use http_body::Body;
 use http_body_util::Full;
 use serde_json::{Value, json};
-use tokio::time::Instant;
 
 use super::auth::{self, Refused};
 use super::serve::Admin;
 use super::upstreams::{self, Hand};
+use super::{level, metrics};
 use crate::base::id;
 use crate::config::Role;
 
 /// Answers one request.
-pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Full<Bytes>> {
+pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let path = request.uri().path();
     let known: &[(&str, &[Method])] = &[
         ("/", &[Method::GET, Method::HEAD]),
@@ -24,6 +29,7 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
         ("/metrics", &[Method::GET, Method::HEAD]),
         ("/api/v1/config/status", &[Method::GET]),
         ("/api/v1/config/reload", &[Method::POST]),
+        ("/api/v1/logs/level", &[Method::GET, Method::PUT]),
         ("/api/v1/limits", &[Method::GET]),
         ("/api/v1/breakers", &[Method::GET]),
         ("/api/v1/breakers/force-open", &[Method::POST]),
@@ -38,7 +44,7 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
     match path {
         "/" => text(
             "text/plain",
-            "llm-sidecar admin: /healthz /readyz /metrics /api/v1/config/status /api/v1/config/reload /api/v1/limits /api/v1/breakers\n",
+            "llm-sidecar admin: /healthz /readyz /metrics /api/v1/config/status /api/v1/config/reload /api/v1/logs/level /api/v1/limits /api/v1/breakers\n",
         ),
         "/healthz" | "/livez" => text("text/plain", "ok\n"),
         "/readyz" if admin.drain.is_draining() => {
@@ -47,10 +53,9 @@ pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Fu
             response
         }
         "/readyz" => text("text/plain", "ready\n"),
-        "/metrics" => {
-            admin.runtime.snapshot().measure(&admin.runtime.metrics, Instant::now());
-            text("application/openmetrics-text; version=1.0.0; charset=utf-8", admin.runtime.metrics.encode())
-        }
+        "/metrics" => metrics::page(admin, request.headers()),
+        "/api/v1/logs/level" if *request.method() == Method::PUT => log_level(admin, request).await,
+        "/api/v1/logs/level" => viewed(admin, &request, |admin| admin.log_level.view()),
         "/api/v1/config/status" => viewed(admin, &request, |admin| serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
         "/api/v1/limits" => viewed(admin, &request, |admin| upstreams::limits(&admin.runtime.snapshot())),
         "/api/v1/breakers" => viewed(admin, &request, |admin| upstreams::breakers(&admin.runtime.snapshot())),
@@ -72,6 +77,22 @@ fn viewed<B>(admin: &Admin, request: &Request<B>, show: impl FnOnce(&Admin) -> V
     match authorize(admin, request, Role::Viewer) {
         Err(refused) => refused,
         Ok(_) => json_body(StatusCode::OK, &show(admin)),
+    }
+}
+
+async fn log_level<B>(admin: &Admin, request: Request<B>) -> Response<Full<Bytes>>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let who = match authorize(admin, &request, Role::Operator) {
+        Err(refused) => return refused,
+        Ok(who) => who,
+    };
+    let body = level::read(request.into_body()).await;
+    match body.and_then(|body| admin.log_level.change(&who, &body)) {
+        Ok(level) => json_body(StatusCode::OK, &level),
+        Err(message) => error_of(StatusCode::BAD_REQUEST, "invalid_value", Some("level"), &message),
     }
 }
 
@@ -100,7 +121,7 @@ fn authorize<B>(admin: &Admin, request: &Request<B>, needed: Role) -> Result<Str
     })
 }
 
-fn text(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
+pub(super) fn text(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body.into()));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
     response

@@ -2,8 +2,11 @@
 
 mod api;
 mod auth;
+mod level;
+mod metrics;
 mod serve;
 mod spare;
 mod upstreams;
 
+pub use level::{LogLevel, SetLevel};
 pub use serve::{Admin, run};

@@ -9,6 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 
 use super::api;
+use super::level::LogLevel;
 use super::spare::Spare;
 use crate::proxy::Drain;
 use crate::runtime::{ReloadStatus, Runtime};
@@ -20,6 +21,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct Admin {
     pub runtime: Arc<Runtime>,
     pub drain: Arc<Drain>,
+    pub log_level: LogLevel,
     /// Told after each reload, so that the watcher follows the files.
     pub reloaded: Box<dyn Fn(&ReloadStatus) + Send + Sync>,
 }
@@ -32,6 +34,7 @@ impl Admin {
             Ok(status) => status,
             Err(_) => self.runtime.status(),
         };
+        self.log_level.follow(&self.runtime.snapshot().config.log.level);
         (self.reloaded)(&status);
         status
     }

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
@@ -25,15 +26,22 @@ const OVERHEAD_BUCKETS: [f64; 11] = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025
 /// A constructor that a `Family` can clone.
 pub type Buckets = fn() -> Histogram;
 
+/// The trace of an observation, in hexadecimal.
+pub type TraceLabel = [(&'static str, String); 1];
+/// A histogram whose buckets point to a trace each, where requests are traced.
+pub type Traced = HistogramWithExemplars<TraceLabel>;
+/// A constructor that a `Family` can clone.
+pub type TracedBuckets = fn() -> Traced;
+
 /// The families and the registry that prints them.
 pub struct Metrics {
     registry: Registry,
     pub requests: Family<Labels, Counter>,
-    pub duration: Family<Labels, Histogram, Buckets>,
+    pub duration: Family<Labels, Traced, TracedBuckets>,
     pub active: Gauge,
     pub tokens: Family<Labels, Counter>,
     pub errors: Family<Labels, Counter>,
-    pub first_token: Family<Labels, Histogram, Buckets>,
+    pub first_token: Family<Labels, Traced, TracedBuckets>,
     pub inter_token: Family<Labels, Histogram, Buckets>,
     pub overhead: Histogram,
     pub dropped: Family<Labels, Counter>,
@@ -61,7 +69,7 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
-        let duration: Buckets = || Histogram::new(DURATION_BUCKETS);
+        let duration: TracedBuckets = || Traced::new(DURATION_BUCKETS.into_iter());
         let inter_token: Buckets = || Histogram::new(INTER_TOKEN_BUCKETS);
         let metrics = Self {
             requests: Family::default(),
@@ -228,7 +236,7 @@ mod tests {
     fn names_are_the_documented_ones() {
         let metrics = Metrics::default();
         let target = crate::metrics::TargetMetrics::new(&metrics, "p", "m");
-        target.request(&metrics, 200, std::time::Duration::from_secs(1));
+        target.request(&metrics, 200, std::time::Duration::from_secs(1), Some("00ff"));
         metrics.error("model_not_found");
         let text = metrics.encode();
         for line in [
@@ -245,6 +253,7 @@ mod tests {
             "llm_signature_entries 0",
             "llm_signature_bytes 0",
             "llm_signatures_restored_total 0",
+            "# {trace_id=\"00ff\"} 1.0",
             "# EOF",
         ] {
             assert!(text.contains(line), "{line} is missing in\n{text}");

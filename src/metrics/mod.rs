@@ -2,11 +2,13 @@
 //! only, and a route's handles are resolved when its snapshot is built, so that no label is looked up on the way of a request.
 
 mod cache;
+mod classic;
 mod families;
 mod signatures;
 mod target;
 
 pub use cache::CacheMetrics;
+pub use classic::to_classic;
 pub use families::{Labels, Metrics};
 pub use target::TargetMetrics;
 

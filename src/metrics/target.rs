@@ -6,7 +6,7 @@ use dashmap::DashMap;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
-use super::families::Metrics;
+use super::families::{Metrics, TraceLabel, Traced};
 use crate::base::outcome::AttemptClass;
 
 /// The handles of one (provider, model).
@@ -14,8 +14,8 @@ pub struct TargetMetrics {
     provider: String,
     model: String,
     by_status: DashMap<u16, Counter>,
-    duration: Histogram,
-    first_token: Histogram,
+    duration: Traced,
+    first_token: Traced,
     inter_token: Histogram,
     prompt: Counter,
     completion: Counter,
@@ -51,8 +51,8 @@ impl TargetMetrics {
         }
     }
 
-    /// A request that ended with `status` after `duration`.
-    pub fn request(&self, metrics: &Metrics, status: u16, duration: Duration) {
+    /// A request that ended with `status` after `duration`; `trace` is its id in hexadecimal, where it is traced.
+    pub fn request(&self, metrics: &Metrics, status: u16, duration: Duration, trace: Option<&str>) {
         if let Some(counter) = self.by_status.get(&status) {
             counter.inc();
         } else {
@@ -61,11 +61,11 @@ impl TargetMetrics {
             counter.inc();
             self.by_status.insert(status, counter);
         }
-        self.duration.observe(duration.as_secs_f64());
+        self.duration.observe(duration.as_secs_f64(), label(trace), None);
     }
 
-    pub fn first_token(&self, after: Duration) {
-        self.first_token.observe(after.as_secs_f64());
+    pub fn first_token(&self, after: Duration, trace: Option<&str>) {
+        self.first_token.observe(after.as_secs_f64(), label(trace), None);
     }
 
     pub fn inter_token(&self, mean: Duration) {
@@ -87,4 +87,8 @@ impl TargetMetrics {
             counter.inc();
         }
     }
+}
+
+fn label(trace: Option<&str>) -> Option<TraceLabel> {
+    trace.map(|id| [("trace_id", id.to_owned())])
 }

@@ -258,9 +258,9 @@ impl Meter {
         let status = if self.status == 0 { 499 } else { self.status };
         if let Some(target) = &self.target {
             let target = target.metrics(metrics);
-            target.request(metrics, status, duration);
+            target.request(metrics, status, duration, None);
             if let (Some(after), true) = (first_token, self.stream) {
-                target.first_token(after);
+                target.first_token(after, None);
             }
             if let (Some(first), Some(last), 2..) = (self.first_content, self.last_content, self.pieces) {
                 target.inter_token((last - first) / (self.pieces - 1));

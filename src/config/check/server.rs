@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use super::Check;
 use crate::config::duration::Time;
+use crate::config::level::wrong_level;
 use crate::config::model;
 use crate::config::node::KeyPath;
 use crate::config::size::Size;
-use crate::config::suggest::nearest;
 use crate::config::types::{Log, LogFormat, Server, Signatures};
 
-const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
 const MOST_WORKERS: u32 = 1024;
 /// The process itself needs some.
 const LEAST_MEMORY: usize = 16 << 20;
@@ -48,18 +47,8 @@ impl Check<'_> {
         let root = KeyPath::Root;
         let path = root.key("log");
         let default = Log::default();
-        if let Some(level) = &raw.level {
-            // A word that is no level would be taken for the name of a module, and nothing be logged.
-            for part in level.split(',') {
-                let word = part.rsplit('=').next().unwrap_or_default().trim();
-                if !LEVELS.contains(&word.to_ascii_lowercase().as_str()) {
-                    let hint = nearest(word, LEVELS).map_or_else(
-                        || "levels are error, warn, info, debug and trace".to_owned(),
-                        |near| format!("did you mean `{near}`?"),
-                    );
-                    self.report.error(&path.key("level"), format!("`{word}` is not a level"), hint);
-                }
-            }
+        if let Some((word, hint)) = raw.level.as_deref().and_then(wrong_level) {
+            self.report.error(&path.key("level"), format!("`{word}` is not a level"), hint);
         }
         Log {
             level: raw.level.clone().unwrap_or(default.level),
