@@ -229,6 +229,12 @@ pub fn webhook(options: &webhook::Options) -> anyhow::Result<()> {
     webhook::run(options)
 }
 
+/// Makes or renews the admission webhook's certificate.
+pub fn certify(options: &webhook::CertifyOptions) -> anyhow::Result<()> {
+    start_log(&config::Log::default());
+    webhook::certify(options)
+}
+
 /// Runs the vendor simulator until it is killed.
 pub fn simulate(options: simulate::Options) -> anyhow::Result<()> {
     start_log(&config::Log::default());

@@ -6,11 +6,12 @@ mod inject;
 mod secret;
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::Overrides;
@@ -67,8 +68,8 @@ enum Command {
     /// Ask the admin listener of a running sidecar whether it is ready. Exits 0 or 1; for probes in images without a shell.
     Health {
         /// The admin listener.
-        #[arg(long, default_value = "127.0.0.1:4001", env = "LLM_SIDECAR_ADMIN")]
-        admin: SocketAddr,
+        #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:4001", env = "LLM_SIDECAR_ADMIN")]
+        admin: String,
         /// Ask again for so many seconds until it is.
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
         wait: Duration,
@@ -87,6 +88,8 @@ enum Command {
     Uninject(inject::Uninject),
     /// Run the mutating admission webhook that puts the sidecar into new pods of a Kubernetes cluster.
     Webhook(webhook::Options),
+    /// Make the webhook's certificate, or renew it where it is too old, and tell the API server of it; for a Job.
+    Certify(webhook::CertifyOptions),
     /// Wait; for images without a shell, whose sidecar has to outlive the application for a moment.
     Pause {
         #[arg(value_name = "SECONDS", value_parser = seconds)]
@@ -127,11 +130,12 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Simulate(options) => finish(app::simulate(options)),
-        Command::Health { admin, wait } => finish(health(admin, wait)),
+        Command::Health { admin, wait } => finish(health(&admin, wait)),
         Command::Secret(command) => finish(secret::run(command)),
         Command::Inject(options) => exit(inject::inject(options)),
         Command::Uninject(options) => exit(inject::uninject(options)),
         Command::Webhook(options) => finish(app::webhook(&options)),
+        Command::Certify(options) => finish(app::certify(&options)),
         Command::Pause { time } => {
             std::thread::sleep(time);
             ExitCode::SUCCESS
@@ -177,7 +181,7 @@ fn check(file: ConfigFile) -> ExitCode {
     }
 }
 
-fn health(admin: SocketAddr, wait: Duration) -> anyhow::Result<()> {
+fn health(admin: &str, wait: Duration) -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_millis(200);
     let started = Instant::now();
     loop {
@@ -188,9 +192,11 @@ fn health(admin: SocketAddr, wait: Duration) -> anyhow::Result<()> {
     }
 }
 
-fn ask_health(admin: SocketAddr) -> anyhow::Result<()> {
+fn ask_health(admin: &str) -> anyhow::Result<()> {
     let limit = Duration::from_secs(2);
-    let mut stream = TcpStream::connect_timeout(&admin, limit)?;
+    let address = admin.to_socket_addrs().with_context(|| format!("{admin} has no address"))?.next();
+    let address = address.with_context(|| format!("{admin} has no address"))?;
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
     stream.set_read_timeout(Some(limit))?;
     write!(stream, "GET /readyz HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();

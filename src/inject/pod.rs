@@ -78,7 +78,7 @@ pub fn inject(pod: Value, settings: &Settings, cluster: Cluster, asked: bool) ->
 }
 
 /// What the pod's label says, or its annotation of the same name.
-fn wish(pod: &Value) -> Option<bool> {
+pub(super) fn wish(pod: &Value) -> Option<bool> {
     let said = |place: &str| pod.pointer(&format!("/metadata/{place}")).and_then(|map| map.get(INJECT)).and_then(Value::as_str);
     match said("labels").or_else(|| said("annotations"))? {
         "true" | "enabled" => Some(true),

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::pod::{Cluster, Done, inject};
+use super::pod::{Cluster, Done, inject, wish};
 use super::settings::Settings;
 
 /// The answer to a review, and a word of a closed set that says what became of the pod.
@@ -16,11 +16,13 @@ pub struct Reviewed {
     pub reason: &'static str,
 }
 
-/// Reviews a pod that is to be created. A pod reaches the webhook only if its own label or its namespace's asks for the sidecar.
+/// Reviews a pod that is to be created. `asked`: it is asked about only because the pod's own label or its namespace's says so.
+///
+/// A pod that cannot have the sidecar is refused only if it asks for it itself: in a namespace that does, it may be someone else's.
 ///
 /// # Errors
 /// Says what is wrong with a body that is no review.
-pub fn review(body: &[u8], settings: &Settings, cluster: Cluster) -> Result<Reviewed, String> {
+pub fn review(body: &[u8], settings: &Settings, cluster: Cluster, asked: bool) -> Result<Reviewed, String> {
     let review: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     let version = review.get("apiVersion").and_then(Value::as_str).unwrap_or_default();
     if version != "admission.k8s.io/v1" || review.get("kind").is_none_or(|kind| kind != "AdmissionReview") {
@@ -37,7 +39,8 @@ pub fn review(body: &[u8], settings: &Settings, cluster: Cluster) -> Result<Revi
     if pod.pointer("/metadata/annotations/kubernetes.io~1config.mirror").is_some() {
         return Ok(Reviewed::allowed(uid, Vec::new(), "skipped", "mirror_pod"));
     }
-    Ok(match inject(pod, settings, cluster, true) {
+    let is_strict = settings.strict && wish(&pod) == Some(true);
+    Ok(match inject(pod, settings, cluster, asked) {
         Ok(Done::NotWanted) => Reviewed::allowed(uid, Vec::new(), "skipped", "not_wanted"),
         Ok(Done::Injected { patch, warnings }) if patch.is_empty() => Reviewed::allowed(uid, warnings, "unchanged", "none"),
         Ok(Done::Injected { patch, warnings }) => {
@@ -49,7 +52,7 @@ pub fn review(body: &[u8], settings: &Settings, cluster: Cluster) -> Result<Revi
             }
             reviewed
         }
-        Err(refusal) if settings.strict => Reviewed::refused(uid, &refusal.message, refusal.reason),
+        Err(refusal) if is_strict => Reviewed::refused(uid, &refusal.message, refusal.reason),
         Err(refusal) => Reviewed::allowed(uid, vec![refusal.message], "skipped", refusal.reason),
     })
 }
@@ -99,7 +102,7 @@ mod tests {
     }
 
     fn reviewed(request: &Value, settings: &Settings) -> Reviewed {
-        review(request.to_string().as_bytes(), settings, CLUSTER).unwrap()
+        review(request.to_string().as_bytes(), settings, CLUSTER, true).unwrap()
     }
 
     #[test]
@@ -122,6 +125,21 @@ mod tests {
         let lenient = reviewed(&request(&pod), &Settings { strict: false, ..Settings::default() });
         assert_eq!(lenient.body["response"]["allowed"], true);
         assert!(lenient.body["response"]["warnings"][0].as_str().unwrap().contains("network"));
+        // Its namespace wants the sidecar; it does not say so itself.
+        pod["metadata"]["labels"] = json!({});
+        let silent = reviewed(&request(&pod), &Settings::default());
+        assert_eq!((silent.result, silent.reason), ("skipped", "host_network"));
+        assert_eq!(silent.body["response"]["allowed"], true);
+    }
+
+    #[test]
+    fn pods_that_nobody_asks_for_are_left_alone() {
+        let mut pod = pod();
+        pod["metadata"]["labels"] = json!({});
+        let ask = |pod: &Value| review(request(pod).to_string().as_bytes(), &Settings::default(), CLUSTER, false).unwrap().result;
+        assert_eq!(ask(&pod), "skipped");
+        pod["metadata"]["annotations"] = json!({INJECT: "true"});
+        assert_eq!(ask(&pod), "injected");
     }
 
     #[test]
@@ -154,7 +172,7 @@ mod tests {
             (r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview"}"#, "request"),
             (r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{}}"#, "uid"),
         ] {
-            assert!(review(body.as_bytes(), &Settings::default(), CLUSTER).unwrap_err().contains(word), "{body}");
+            assert!(review(body.as_bytes(), &Settings::default(), CLUSTER, true).unwrap_err().contains(word), "{body}");
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::server;
 
 /// Certificate, key and settings.
 pub(super) struct Files {
-    cert: PathBuf,
-    key: PathBuf,
+    /// None where the webhook makes its certificate itself.
+    certificate: Option<(PathBuf, PathBuf)>,
     settings: Option<PathBuf>,
     /// Of what was read last, usable or not.
     hash: Mutex<String>,
@@ -21,13 +21,13 @@ pub(super) struct Files {
 
 /// What the files hold.
 pub(super) struct Read {
-    pub acceptor: TlsAcceptor,
+    pub acceptor: Option<TlsAcceptor>,
     pub settings: Settings,
 }
 
 impl Files {
-    pub(super) fn new(cert: PathBuf, key: PathBuf, settings: Option<PathBuf>) -> Self {
-        Self { cert, key, settings, hash: Mutex::default() }
+    pub(super) fn new(certificate: Option<(PathBuf, PathBuf)>, settings: Option<PathBuf>) -> Self {
+        Self { certificate, settings, hash: Mutex::default() }
     }
 
     /// Reads them all.
@@ -37,8 +37,13 @@ impl Files {
     pub(super) fn read(&self) -> Result<Read, String> {
         *self.hash.lock() = self.content();
         let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
-        let tls = ServerTls { cert_pem: text(&self.cert)?.into_bytes(), key_pem: Secret::new(text(&self.key)?) };
-        let acceptor = server::acceptor(&tls).map_err(|error| format!("{}: {error}", self.cert.display()))?;
+        let acceptor = match &self.certificate {
+            None => None,
+            Some((chain, key)) => {
+                let tls = ServerTls { cert_pem: text(chain)?.into_bytes(), key_pem: Secret::new(text(key)?) };
+                Some(server::acceptor(&tls).map_err(|error| format!("{}: {error}", chain.display()))?)
+            }
+        };
         let settings = match &self.settings {
             None => Settings::default(),
             Some(path) => Settings::read(&text(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
@@ -54,7 +59,8 @@ impl Files {
     }
 
     fn content(&self) -> String {
-        let files: Vec<PathBuf> = [&self.cert, &self.key].into_iter().chain(&self.settings).cloned().collect();
+        let certificate = self.certificate.iter().flat_map(|(chain, key)| [chain, key]);
+        let files: Vec<PathBuf> = certificate.chain(&self.settings).cloned().collect();
         hash_files(&files)
     }
 }

@@ -13,20 +13,27 @@ pub(super) struct Metrics {
     registry: Registry,
     injections: Family<Labels, Counter>,
     pub(super) in_sync: Gauge,
+    pub(super) certificate_managed: Gauge,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
-        let (injections, in_sync) = (Family::<Labels, Counter>::default(), Gauge::default());
+        let (injections, in_sync, certificate_managed) = (Family::<Labels, Counter>::default(), Gauge::default(), Gauge::default());
         registry.register("llm_sidecar_injections", "Pods reviewed, by what became of them and why", injections.clone());
         registry.register(
             "llm_sidecar_webhook_in_sync",
             "Whether the files on disk are those in use (1) or are not usable (0)",
             in_sync.clone(),
         );
+        registry.register(
+            "llm_sidecar_webhook_certificate_managed",
+            "Whether the certificate could be looked after (1) or not (0), where the webhook makes it itself; always 1 where it is a file",
+            certificate_managed.clone(),
+        );
         in_sync.set(1);
-        Self { registry, injections, in_sync }
+        certificate_managed.set(1);
+        Self { registry, injections, in_sync, certificate_managed }
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
 use tokio_rustls::TlsAcceptor;
 
@@ -32,20 +33,53 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the listeners share.
 pub(super) struct State {
-    acceptor: ArcSwap<TlsAcceptor>,
+    /// None until there is a certificate.
+    acceptor: ArcSwapOption<TlsAcceptor>,
     settings: ArcSwap<Settings>,
     metrics: Metrics,
     under_way: AtomicUsize,
+    /// Whether the cluster runs native sidecars: 0 not known, 1 no, 2 yes.
+    native_sidecars: AtomicU8,
+    /// Wakes whoever looks after the certificate.
+    pub(super) look_now: Notify,
 }
 
 impl State {
     pub(super) fn new(read: Read, metrics: Metrics) -> Self {
         Self {
-            acceptor: ArcSwap::from_pointee(read.acceptor),
+            acceptor: ArcSwapOption::from_pointee(read.acceptor),
             settings: ArcSwap::from_pointee(read.settings),
             metrics,
             under_way: AtomicUsize::new(0),
+            native_sidecars: AtomicU8::new(0),
+            look_now: Notify::new(),
         }
+    }
+
+    pub(super) fn has_certificate(&self) -> bool {
+        self.acceptor.load().is_some()
+    }
+
+    /// Takes a certificate that did not come from a file.
+    pub(super) fn set_certificate(&self, acceptor: TlsAcceptor) {
+        self.acceptor.store(Some(Arc::new(acceptor)));
+    }
+
+    /// Whether the certificate could be looked after.
+    pub(super) fn set_managed(&self, is: bool) {
+        self.metrics.certificate_managed.set(is.into());
+    }
+
+    pub(super) fn set_native_sidecars(&self, has: bool) {
+        self.native_sidecars.store(if has { 2 } else { 1 }, Ordering::Relaxed);
+    }
+
+    fn cluster(&self) -> Cluster {
+        let has_native_sidecars = match self.native_sidecars.load(Ordering::Relaxed) {
+            0 => None,
+            known => Some(known == 2),
+        };
+        Cluster { has_native_sidecars }
     }
 
     /// Takes over what was read from changed files. What cannot be used changes nothing and is told.
@@ -53,7 +87,9 @@ impl State {
         match changed {
             None => {}
             Some(Ok(read)) => {
-                self.acceptor.store(Arc::new(read.acceptor));
+                if let Some(acceptor) = read.acceptor {
+                    self.acceptor.store(Some(Arc::new(acceptor)));
+                }
                 self.settings.store(Arc::new(read.settings));
                 self.metrics.in_sync.set(1);
                 tracing::info!("the webhook's files have changed and are in use");
@@ -83,7 +119,7 @@ pub(super) async fn reviews(listener: TcpListener, state: Arc<State>) {
         };
         let state = Arc::clone(&state);
         tokio::spawn(async move {
-            let acceptor = state.acceptor.load_full();
+            let Some(acceptor) = state.acceptor.load_full() else { return };
             match timeout(PATIENCE, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => connection(stream, state).await,
                 Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
@@ -112,9 +148,12 @@ async fn connection(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static
 }
 
 async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Bytes>> {
-    if request.uri().path() != "/mutate" {
-        return text(StatusCode::NOT_FOUND, "reviews are posted to /mutate\n");
-    }
+    let asked = match request.uri().path() {
+        "/mutate" => true,
+        // Asked about pods whose annotation asks for it. An API server that cannot look at annotations asks about all of them.
+        "/mutate/annotated" => false,
+        _ => return text(StatusCode::NOT_FOUND, "reviews are posted to /mutate or /mutate/annotated\n"),
+    };
     if request.method() != Method::POST {
         return text(StatusCode::METHOD_NOT_ALLOWED, "reviews are posted\n");
     }
@@ -123,8 +162,8 @@ async fn answer(state: &State, request: Request<Incoming>) -> Response<Full<Byte
         Ok(Err(_)) => return text(StatusCode::PAYLOAD_TOO_LARGE, "the body broke off or is larger than 8 MiB\n"),
         Err(_) => return text(StatusCode::REQUEST_TIMEOUT, "the body came too slowly\n"),
     };
-    // Where the cluster is too old for native sidecars, the chart says so in the settings.
-    match review(&body, &state.settings.load(), Cluster { has_native_sidecars: None }) {
+    // Where the version is not known, the chart says in the settings whether the cluster is too old for native sidecars.
+    match review(&body, &state.settings.load(), state.cluster(), asked) {
         Ok(reviewed) => {
             state.metrics.reviewed(reviewed.result, reviewed.reason);
             let mut response = Response::new(Full::new(Bytes::from(reviewed.body.to_string())));
@@ -149,8 +188,8 @@ pub(super) async fn health(listener: TcpListener, state: Arc<State>) {
         let service = service_fn(move |request: Request<Incoming>| {
             let response = match request.uri().path() {
                 "/livez" | "/healthz" => text(StatusCode::OK, "ok\n"),
-                // There has been a certificate since the start.
-                "/readyz" => text(StatusCode::OK, "ready\n"),
+                "/readyz" if state.has_certificate() => text(StatusCode::OK, "ready\n"),
+                "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "there is no certificate yet\n"),
                 "/metrics" => {
                     let mut response = text(StatusCode::OK, state.metrics.encode());
                     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
