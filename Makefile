@@ -31,7 +31,7 @@ build: setup-rust ## the release binary, target/release/llm-sidecar
 	$(CARGO) build --locked --release
 
 .PHONY: test
-test: lint test-rust test-loom test-sdk ## every test that needs no key and no network; installs what it needs and lacks
+test: lint test-rust test-loom test-sdk test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
 	@echo "make test: all passed"
 
 .PHONY: test-rust
@@ -47,6 +47,11 @@ test-loom: setup-rust ## checks every interleaving of the code that threads shar
 test-sdk: setup-rust ## the official SDKs (Python, Node) against the proxy and the simulator
 	$(CARGO) build --locked
 	scripts/test-sdk
+
+.PHONY: test-kubernetes
+test-kubernetes: setup-rust ## the chart, the injector, and a pod imitated on this machine
+	$(CARGO) build --locked
+	scripts/test-kubernetes
 
 .PHONY: test-live
 test-live: setup-rust ## the official SDKs against a real, small language model (downloads 300 MB, once)
