@@ -1,153 +1,144 @@
-//! The admin listener's routes.
+//! From a request to the admin listener to its answer: route, permission, body, action.
+
+use std::net::IpAddr;
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response, StatusCode};
+use http::header::{HOST, HeaderName, ORIGIN};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
-use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::auth::{self, Refused};
+use super::answer::{self, Answer, Problem, text};
+use super::auth::{self, Caller, Refused};
+use super::call::{self, Call};
+use super::metrics;
+use super::routes::{self, Action, Found, Route};
 use super::serve::Admin;
 use super::upstreams::{self, Hand};
-use super::{level, metrics};
 use crate::base::id;
-use crate::config::Role;
+use crate::config::Permission;
 
-/// Answers one request.
-pub(super) async fn handle<B>(admin: &Admin, request: Request<B>) -> Response<Full<Bytes>>
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Answers one request. Never fails: whatever goes wrong becomes an answer.
+pub(super) async fn handle<B>(admin: &Admin, address: IpAddr, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let path = request.uri().path();
-    let known: &[(&str, &[Method])] = &[
-        ("/", &[Method::GET, Method::HEAD]),
-        ("/healthz", &[Method::GET, Method::HEAD]),
-        ("/livez", &[Method::GET, Method::HEAD]),
-        ("/readyz", &[Method::GET, Method::HEAD]),
-        ("/metrics", &[Method::GET, Method::HEAD]),
-        ("/api/v1/config/status", &[Method::GET]),
-        ("/api/v1/config/reload", &[Method::POST]),
-        ("/api/v1/logs/level", &[Method::GET, Method::PUT]),
-        ("/api/v1/limits", &[Method::GET]),
-        ("/api/v1/breakers", &[Method::GET]),
-        ("/api/v1/breakers/force-open", &[Method::POST]),
-        ("/api/v1/breakers/reset", &[Method::POST]),
-    ];
-    let Some((_, methods)) = known.iter().find(|(p, _)| *p == path) else {
-        return error(StatusCode::NOT_FOUND, "unknown_url", "there is nothing at this path");
+    let request_id = id::request_id();
+    let answered = match let_in(admin, address, request, request_id.clone()).await {
+        Ok((route, call)) => act(admin, route.action, &call).await,
+        Err(problem) => Err(problem),
     };
-    if !methods.contains(request.method()) {
-        return error(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "this path does not take that method");
+    let answer = answered.unwrap_or_else(|problem| problem.answer(&request_id));
+    answer::with(answer, REQUEST_ID, &request_id)
+}
+
+/// Finds the route and lets the caller in before anything of the body is read.
+async fn let_in<B>(admin: &Admin, address: IpAddr, request: Request<B>, request_id: String) -> Result<(&'static Route, Call), Problem>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (head, body) = request.into_parts();
+    let (route, names) = match routes::find(&head.method, head.uri.path()) {
+        Found::Route(route, names) => (route, names),
+        Found::Method(allow) => {
+            let detail = format!("this path takes {allow}");
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow));
+        }
+        Found::Nothing => return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_url", "there is nothing at this path")),
+    };
+    let caller = route.needs.map(|needs| authorize(admin, &head.headers, needs)).transpose()?;
+    if caller.is_some() && is_foreign(&head.headers) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "a page of another origin may not use the admin API"));
     }
-    match path {
-        "/" => text(
-            "text/plain",
-            "llm-sidecar admin: /healthz /readyz /metrics /api/v1/config/status /api/v1/config/reload /api/v1/logs/level /api/v1/limits /api/v1/breakers\n",
-        ),
-        "/healthz" | "/livez" => text("text/plain", "ok\n"),
-        "/readyz" if admin.drain.is_draining() => {
+    let query = call::read_query(head.uri.query().unwrap_or_default())?;
+    let takes_body = !matches!(head.method, Method::GET | Method::HEAD);
+    let body = if takes_body { call::read_body(body).await? } else { Bytes::new() };
+    Ok((route, Call { caller, address, request_id, names, query, headers: head.headers, body }))
+}
+
+/// The request's caller, if its role has the permission.
+fn authorize(admin: &Admin, headers: &HeaderMap, needs: Permission) -> Result<Caller, Problem> {
+    let snapshot = admin.runtime.snapshot();
+    let caller = auth::authenticate(&snapshot.config.admin.tokens, headers).map_err(|refused| match refused {
+        Refused::Closed => Problem::new(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
+        Refused::Unknown => {
+            Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "a valid admin token is needed: `Authorization: Bearer …`")
+        }
+    })?;
+    if caller.role.may(needs) {
+        return Ok(caller);
+    }
+    let detail = format!("the role `{}` lacks the permission `{}`", caller.role.name, needs.as_str());
+    Err(Problem::new(StatusCode::FORBIDDEN, "permission_denied", detail))
+}
+
+/// Whether a browser says that another site's page asks.
+fn is_foreign(headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return false };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let origin = origin.to_str().ok().and_then(|origin| origin.split_once("://")).map(|(_, authority)| authority);
+    origin.is_none() || origin != host
+}
+
+async fn act(admin: &Admin, action: Action, call: &Call) -> Result<Answer, Problem> {
+    let snapshot = admin.runtime.snapshot();
+    Ok(match action {
+        Action::Root => text("text/plain", index()),
+        Action::Alive => text("text/plain", "ok\n"),
+        Action::Ready if admin.drain.is_draining() => {
             let mut response = text("text/plain", "draining\n");
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
             response
         }
-        "/readyz" => text("text/plain", "ready\n"),
-        "/metrics" => metrics::page(admin, request.headers()),
-        "/api/v1/logs/level" if *request.method() == Method::PUT => log_level(admin, request).await,
-        "/api/v1/logs/level" => viewed(admin, &request, |admin| admin.log_level.view()),
-        "/api/v1/config/status" => viewed(admin, &request, |admin| serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
-        "/api/v1/limits" => viewed(admin, &request, |admin| upstreams::limits(&admin.runtime.snapshot())),
-        "/api/v1/breakers" => viewed(admin, &request, |admin| upstreams::breakers(&admin.runtime.snapshot())),
-        "/api/v1/breakers/force-open" => by_hand(admin, &request, Hand::ForceOpen),
-        "/api/v1/breakers/reset" => by_hand(admin, &request, Hand::Reset),
-        _ => match authorize(admin, &request, Role::Operator) {
-            Err(refused) => refused,
-            Ok(_) => {
-                let status = admin.reload().await;
-                let code = if status.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-                json_body(code, &serde_json::to_value(status).unwrap_or(Value::Null))
-            }
-        },
-    }
-}
-
-/// What any role may see.
-fn viewed<B>(admin: &Admin, request: &Request<B>, show: impl FnOnce(&Admin) -> Value) -> Response<Full<Bytes>> {
-    match authorize(admin, request, Role::Viewer) {
-        Err(refused) => refused,
-        Ok(_) => json_body(StatusCode::OK, &show(admin)),
-    }
-}
-
-async fn log_level<B>(admin: &Admin, request: Request<B>) -> Response<Full<Bytes>>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let who = match authorize(admin, &request, Role::Operator) {
-        Err(refused) => return refused,
-        Ok(who) => who,
-    };
-    let body = level::read(request.into_body()).await;
-    match body.and_then(|body| admin.log_level.change(&who, &body)) {
-        Ok(level) => json_body(StatusCode::OK, &level),
-        Err(message) => error_of(StatusCode::BAD_REQUEST, "invalid_value", Some("level"), &message),
-    }
-}
-
-fn by_hand<B>(admin: &Admin, request: &Request<B>, hand: Hand) -> Response<Full<Bytes>> {
-    let who = match authorize(admin, request, Role::Operator) {
-        Err(refused) => return refused,
-        Ok(who) => who,
-    };
-    let query = request.uri().query().unwrap_or_default();
-    match upstreams::act(&admin.runtime.snapshot(), hand, query) {
-        Ok(done) => {
-            tracing::info!(who, ?hand, query, %done, "breakers were changed by hand");
-            json_body(StatusCode::OK, &done)
+        Action::Ready => text("text/plain", "ready\n"),
+        Action::Metrics => metrics::page(admin, &call.headers),
+        Action::LogLevel => answer::ok(&admin.log_level.view()),
+        Action::SetLogLevel => {
+            let wrong = |detail| Problem::bad("invalid_value", "level", detail);
+            answer::ok(&admin.log_level.change(call.who(), &call.body).map_err(wrong)?)
         }
-        Err((param, message)) => error_of(StatusCode::BAD_REQUEST, "invalid_value", Some(param), &message),
-    }
-}
-
-/// The name of the token the request comes with.
-fn authorize<B>(admin: &Admin, request: &Request<B>, needed: Role) -> Result<String, Response<Full<Bytes>>> {
-    let snapshot = admin.runtime.snapshot();
-    auth::check(&snapshot.config.admin.tokens, request.headers(), needed).map(str::to_owned).map_err(|refused| match refused {
-        Refused::Closed => error(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
-        Refused::Unknown => error(StatusCode::UNAUTHORIZED, "invalid_api_key", "a valid admin token is needed: `Authorization: Bearer …`"),
-        Refused::Role => error(StatusCode::FORBIDDEN, "permission_denied", "the token's role does not permit this"),
+        Action::ConfigStatus => answer::ok(&serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
+        Action::ConfigReload => {
+            let status = admin.reload().await;
+            let code = if status.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+            answer::json(code, &serde_json::to_value(status).unwrap_or(Value::Null))
+        }
+        Action::Limits => answer::ok(&upstreams::limits(&snapshot)),
+        Action::Breakers => answer::ok(&upstreams::breakers(&snapshot)),
+        Action::BreakersForceOpen => by_hand(admin, call, Hand::ForceOpen)?,
+        Action::BreakersReset => by_hand(admin, call, Hand::Reset)?,
     })
 }
 
-pub(super) fn text(kind: &'static str, body: impl Into<Bytes>) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body.into()));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-    response
+fn index() -> String {
+    let mut paths: Vec<&str> = routes::ROUTES.iter().map(|route| route.path).filter(|path| *path != "/").collect();
+    paths.dedup();
+    format!("llm-sidecar admin: {}\n", paths.join(" "))
 }
 
-fn json_body(status: StatusCode, body: &Value) -> Response<Full<Bytes>> {
-    let mut response = text("application/json", body.to_string());
-    *response.status_mut() = status;
-    response
+fn by_hand(admin: &Admin, call: &Call, hand: Hand) -> Result<Answer, Problem> {
+    let done = upstreams::act(&admin.runtime.snapshot(), hand, call)?;
+    tracing::info!(who = call.who(), ?hand, query = ?call.query, %done, "breakers were changed by hand");
+    Ok(answer::ok(&done))
 }
 
-fn error(status: StatusCode, code: &str, message: &str) -> Response<Full<Bytes>> {
-    error_of(status, code, None, message)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// An error in OpenAI's shape; `param` names what is wrong.
-fn error_of(status: StatusCode, code: &str, param: Option<&str>, message: &str) -> Response<Full<Bytes>> {
-    let kind = match status.as_u16() {
-        401 => "authentication_error",
-        403 => "permission_error",
-        _ => "invalid_request_error",
-    };
-    let id = id::request_id();
-    let mut response = json_body(status, &json!({"error": {"message": message, "type": kind, "param": param, "code": code}}));
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        response.headers_mut().insert("x-request-id", id);
+    #[test]
+    fn only_the_listeners_own_origin_is_not_foreign() {
+        let foreign = |origin: Option<&str>| {
+            let mut headers = HeaderMap::new();
+            headers.insert(HOST, "127.0.0.1:4001".parse().unwrap());
+            headers.extend(origin.map(|origin| (ORIGIN, origin.parse().unwrap())));
+            is_foreign(&headers)
+        };
+        assert!(!foreign(None) && !foreign(Some("http://127.0.0.1:4001")) && !foreign(Some("https://127.0.0.1:4001")));
+        assert!(foreign(Some("null")) && foreign(Some("http://evil.example")) && foreign(Some("http://127.0.0.1:4002")));
     }
-    response
 }

@@ -1,21 +1,27 @@
-//! Who may do what on the admin listener. Tokens are compared by digest.
+//! Who is asking on the admin listener. Tokens are compared by digest.
 
 use http::HeaderMap;
 
 use crate::config::{AdminToken, Role};
 
-/// Why a request is refused.
+/// Who is asking, and what it may do.
+#[derive(Clone, Debug)]
+pub(super) struct Caller {
+    /// The token's name.
+    pub name: String,
+    pub role: Role,
+}
+
+/// Why nobody is let in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Refused {
     /// No tokens are configured, so nobody may.
     Closed,
     Unknown,
-    /// The token's role does not suffice.
-    Role,
 }
 
-/// The name of the request's token, if its role is at least `needed`.
-pub(super) fn check<'a>(tokens: &'a [AdminToken], headers: &HeaderMap, needed: Role) -> Result<&'a str, Refused> {
+/// The owner of the request's token.
+pub(super) fn authenticate(tokens: &[AdminToken], headers: &HeaderMap) -> Result<Caller, Refused> {
     if tokens.is_empty() {
         return Err(Refused::Closed);
     }
@@ -31,11 +37,7 @@ pub(super) fn check<'a>(tokens: &'a [AdminToken], headers: &HeaderMap, needed: R
         let equal = aws_lc_rs::constant_time::verify_slices_are_equal(digest(token.token.expose()).as_ref(), presented.as_ref()).is_ok();
         if equal { Some(token) } else { found }
     });
-    match found {
-        None => Err(Refused::Unknown),
-        Some(token) if token.role < needed => Err(Refused::Role),
-        Some(token) => Ok(&token.name),
-    }
+    found.map(|token| Caller { name: token.name.clone(), role: token.role.clone() }).ok_or(Refused::Unknown)
 }
 
 #[cfg(test)]
@@ -44,20 +46,17 @@ mod tests {
     use crate::base::secret::Secret;
 
     #[test]
-    fn roles_are_ordered_and_unknown_tokens_refused() {
-        let tokens = [
-            AdminToken { name: "v".into(), role: Role::Viewer, token: Secret::new("viewer-token") },
-            AdminToken { name: "o".into(), role: Role::Operator, token: Secret::new("operator-token") },
-        ];
-        let check = |token: &str, needed| {
+    fn a_token_has_an_owner_and_a_part_of_it_has_none() {
+        let role = Role::built_in("operator").unwrap();
+        let tokens = [AdminToken { name: "o".into(), role, token: Secret::new("operator-token") }];
+        let owner = |token: &str| {
             let mut headers = HeaderMap::new();
             headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
-            super::check(&tokens, &headers, needed).map(str::to_owned)
+            authenticate(&tokens, &headers).map(|caller| (caller.name, caller.role.name))
         };
-        assert_eq!(check("viewer-token", Role::Viewer), Ok("v".to_owned()));
-        assert_eq!(check("viewer-token", Role::Operator), Err(Refused::Role));
-        assert_eq!(check("operator-token", Role::Operator), Ok("o".to_owned()));
-        assert_eq!(check("viewer-toke", Role::Viewer), Err(Refused::Unknown));
-        assert_eq!(super::check(&[], &HeaderMap::new(), Role::Viewer), Err(Refused::Closed));
+        assert_eq!(owner("operator-token"), Ok(("o".to_owned(), "operator".to_owned())));
+        assert_eq!(owner("operator-toke"), Err(Refused::Unknown));
+        assert_eq!(authenticate(&tokens, &HeaderMap::new()).unwrap_err(), Refused::Unknown);
+        assert_eq!(authenticate(&[], &HeaderMap::new()).unwrap_err(), Refused::Closed);
     }
 }

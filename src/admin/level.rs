@@ -1,15 +1,10 @@
 //! The operational log's level, which can be changed while the process runs.
 
-use bytes::Bytes;
-use http_body::Body;
-use http_body_util::{BodyExt, Limited};
 use parking_lot::Mutex;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::config::wrong_level;
-
-const MAX_BODY: usize = 4 << 10;
 
 /// Sets the level of the process's log; false where it could not.
 pub type SetLevel = Box<dyn Fn(&str) -> bool + Send + Sync>;
@@ -73,16 +68,6 @@ impl LogLevel {
         tracing::error!(who, was, now = %now["level"], "the log's level was changed by hand");
         Ok(now)
     }
-}
-
-/// A small body, whole.
-pub(super) async fn read<B>(body: B) -> Result<Bytes, String>
-where
-    B: Body<Data = Bytes>,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let collected = Limited::new(body, MAX_BODY).collect().await;
-    collected.map(http_body_util::Collected::to_bytes).map_err(|error| format!("the body cannot be read: {error}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use http::{HeaderValue, Response, header};
 use http_body_util::Full;
 use tokio::time::Instant;
 
-use super::api::text;
+use super::answer::text;
 use super::serve::Admin;
 use crate::metrics::to_classic;
 

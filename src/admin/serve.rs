@@ -46,8 +46,8 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
     let spare = Arc::new(Spare::default());
     spare.refill();
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, address) = match listener.accept().await {
+            Ok((stream, address)) => (stream, address.ip().to_canonical()),
             Err(_) if spare.give_up() => continue,
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
@@ -59,7 +59,7 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
         tokio::spawn(async move {
             let service = service_fn(move |request| {
                 let admin = Arc::clone(&admin);
-                async move { Ok::<_, std::convert::Infallible>(api::handle(&admin, request).await) }
+                async move { Ok::<_, std::convert::Infallible>(api::handle(&admin, address, request).await) }
             });
             let served = http1::Builder::new()
                 .timer(TokioTimer::new())

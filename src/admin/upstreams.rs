@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::answer::Problem;
+use super::call::Call;
 use crate::limit::{Limiter, TripReason};
 use crate::runtime::{Circuit, Snapshot, Target};
 
@@ -45,24 +46,22 @@ pub(super) fn breakers(snapshot: &Snapshot) -> Value {
 
 /// `POST /api/v1/breakers/force-open` and `/reset`: `provider`, `model` and `credential` in the query choose the breakers, all
 /// of those left out. The error says which part of the query is wrong.
-pub(super) fn act(snapshot: &Snapshot, hand: Hand, query: &str) -> Result<Value, (&'static str, String)> {
-    let (mut provider, mut model, mut credential, mut open_for) = (None, None, None, FORCED);
-    for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-        let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let value = percent_decode_str(value).decode_utf8().map_err(|_| ("query", format!("`{key}` is not UTF-8")))?.into_owned();
-        match key {
-            "provider" => provider = Some(value),
-            "model" => model = Some(value),
-            "credential" => credential = Some(value.parse::<usize>().map_err(|_| ("credential", "a number from 1 is needed".to_owned()))?),
-            "seconds" if hand == Hand::ForceOpen => {
-                let seconds = value.parse::<u64>().ok().filter(|seconds| (1..=LONGEST_FORCED.as_secs()).contains(seconds));
-                open_for = Duration::from_secs(seconds.ok_or(("seconds", "a number from 1 to 86400 is needed".to_owned()))?);
-            }
-            _ => return Err(("query", format!("`{key}` is not known; there are provider, model, credential and (to open) seconds"))),
-        }
+pub(super) fn act(snapshot: &Snapshot, hand: Hand, call: &Call) -> Result<Value, Problem> {
+    let wrong = |param: &'static str, detail: &str| Problem::bad("invalid_value", param, detail);
+    match hand {
+        Hand::ForceOpen => call.only(&["provider", "model", "credential", "seconds"])?,
+        Hand::Reset => call.only(&["provider", "model", "credential"])?,
     }
-    let Some(provider) = provider else { return Err(("provider", "name the provider, as in `?provider=openai`".to_owned())) };
-    let Some(entry) = snapshot.provider(&provider) else { return Err(("provider", format!("there is no provider `{provider}`"))) };
+    let credential =
+        call.query("credential").map(str::parse::<usize>).transpose().map_err(|_| wrong("credential", "a number from 1 is needed"))?;
+    let seconds = call.query("seconds").map(|text| text.parse::<u64>().ok().filter(|s| (1..=LONGEST_FORCED.as_secs()).contains(s)));
+    let open_for = match seconds {
+        None => FORCED,
+        Some(seconds) => Duration::from_secs(seconds.ok_or_else(|| wrong("seconds", "a number from 1 to 86400 is needed"))?),
+    };
+    let (provider, model) = (call.query("provider"), call.query("model").map(str::to_owned));
+    let provider = provider.ok_or_else(|| wrong("provider", "name the provider, as in `?provider=openai`"))?;
+    let entry = snapshot.provider(provider).ok_or_else(|| wrong("provider", &format!("there is no provider `{provider}`")))?;
     // A model that was not asked yet can be opened beforehand.
     if let Some(model) = &model {
         entry.target(model).take_over();

@@ -29,7 +29,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
     (!providers.is_empty()).then(|| Config {
         listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4000))],
         tls: None,
-        admin: Admin { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4001))], tokens: Vec::new() },
+        admin: Admin { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4001))], tokens: Vec::new(), roles: Vec::new() },
         clients: Vec::new(),
         providers,
         models: BTreeMap::new(),

@@ -111,6 +111,8 @@ pub struct Admin {
     pub listen: Option<OneOrMany>,
     /// Who may use the admin API. Without tokens only health and metrics answer.
     pub tokens: Vec<AdminToken>,
+    /// Further roles, each a list of permissions such as `providers:read`.
+    pub roles: BTreeMap<String, Vec<String>>,
 }
 
 /// A user of the admin API.
@@ -119,20 +121,10 @@ pub struct Admin {
 pub struct AdminToken {
     /// For the audit log.
     pub name: Option<String>,
-    /// What it allows. Default: viewer.
-    pub role: Role,
+    /// What it allows: viewer reads; operator also reloads, tests and resets; admin may do everything; or a name of `roles`. Default: viewer.
+    pub role: Option<String>,
     /// The bearer token, at least 8 characters. Best `${ENV}` or `${file:/path}`.
     pub token: Option<String>,
-}
-
-/// viewer reads; operator also reloads, tests and resets; admin may do everything.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    #[default]
-    Viewer,
-    Operator,
-    Admin,
 }
 
 /// A caller.

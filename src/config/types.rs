@@ -1,5 +1,6 @@
 //! The checked configuration: every value in its own type, every reference resolved.
 
+mod access;
 mod cloud;
 mod limit;
 mod route;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use rust_decimal::Decimal;
 
 use crate::base::secret::Secret;
+pub use access::*;
 pub use cloud::*;
 pub use limit::*;
 pub use route::*;
@@ -52,6 +54,8 @@ pub struct Admin {
     /// Boot-only.
     pub listen: Vec<SocketAddr>,
     pub tokens: Vec<AdminToken>,
+    /// The built-in roles and those of the file.
+    pub roles: Vec<Role>,
 }
 
 #[derive(Clone, Debug)]
@@ -59,14 +63,6 @@ pub struct AdminToken {
     pub name: String,
     pub role: Role,
     pub token: Secret,
-}
-
-/// What an admin token may do: read; also reload, test and reset; everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Role {
-    Viewer,
-    Operator,
-    Admin,
 }
 
 /// A caller of the data listener.

@@ -1,6 +1,6 @@
 //! Who may call: clients of the data listener, tokens of the admin API.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use globset::Glob;
 
@@ -8,7 +8,8 @@ use super::Check;
 use crate::base::secret::Secret;
 use crate::config::model;
 use crate::config::node::{KeyPath, Value};
-use crate::config::types::{AdminToken, Client, Role};
+use crate::config::suggest::{nearest, one_of};
+use crate::config::types::{AdminToken, Client, Permission, Role};
 
 /// In characters. Shorter ones can be guessed.
 const SHORTEST: usize = 8;
@@ -38,7 +39,35 @@ impl Check<'_> {
         clients
     }
 
-    pub(super) fn tokens(&mut self, raw: &[model::AdminToken]) -> Vec<AdminToken> {
+    /// The built-in roles and those of the file.
+    pub(super) fn roles(&mut self, raw: &BTreeMap<String, Vec<String>>) -> Vec<Role> {
+        let root = KeyPath::Root;
+        let admin = root.key("admin");
+        let map = admin.key("roles");
+        let mut roles: Vec<Role> = Role::BUILT_IN.into_iter().filter_map(Role::built_in).collect();
+        for (name, words) in raw {
+            let path = map.key(name);
+            self.name(&path, name);
+            if Role::built_in(name).is_some() {
+                self.report.error_on_key(&path, format!("`{name}` is a built-in role"), "give it another name".to_owned());
+            }
+            let mut role = Role::nothing(name);
+            for (index, word) in words.iter().enumerate() {
+                let Some(permission) = Permission::find(word) else {
+                    let known = Permission::ALL.map(Permission::as_str);
+                    let hint = nearest(word, known)
+                        .map_or_else(|| format!("there are {}", one_of(known)), |near| format!("did you mean `{near}`?"));
+                    self.report.error(&path.item(index), format!("unknown permission `{word}`"), hint);
+                    continue;
+                };
+                role.permissions.insert(permission);
+            }
+            roles.push(role);
+        }
+        roles
+    }
+
+    pub(super) fn tokens(&mut self, raw: &[model::AdminToken], roles: &[Role]) -> Vec<AdminToken> {
         let root = KeyPath::Root;
         let admin = root.key("admin");
         let list = admin.key("tokens");
@@ -48,15 +77,20 @@ impl Check<'_> {
             self.caller(&list.item(index), token.name.as_deref(), ("token", token.token.as_deref()), &mut seen);
             tokens.push(AdminToken {
                 name: token.name.clone().unwrap_or_default(),
-                role: match token.role {
-                    model::Role::Viewer => Role::Viewer,
-                    model::Role::Operator => Role::Operator,
-                    model::Role::Admin => Role::Admin,
-                },
+                role: self.role(token.role.as_deref(), roles, &list.item(index).key("role")),
                 token: Secret::new(token.token.clone().unwrap_or_default()),
             });
         }
         tokens
+    }
+
+    fn role(&mut self, name: Option<&str>, roles: &[Role], path: &KeyPath<'_>) -> Role {
+        let name = name.unwrap_or(Role::BUILT_IN[0]);
+        roles.iter().find(|role| role.name == name).cloned().unwrap_or_else(|| {
+            let known = one_of(roles.iter().map(|role| role.name.as_str()));
+            self.report.error(path, format!("unknown role `{name}`"), format!("there are {known}; further ones go into `admin.roles`"));
+            Role::nothing(name)
+        })
     }
 
     /// A name and a secret, neither of which another one has.

@@ -42,8 +42,9 @@ impl Check<'_> {
         if let Some((_, both)) = addresses.iter().find(|(_, address)| address.port() != 0 && data.contains(address)) {
             self.report.error(&listen_path, format!("{both} is the address of `listen` already"), None);
         }
-        let tokens = self.tokens(&raw.tokens);
-        Admin { listen: addresses.into_iter().map(|(_, address)| address).collect(), tokens }
+        let roles = self.roles(&raw.roles);
+        let tokens = self.tokens(&raw.tokens, &roles);
+        Admin { listen: addresses.into_iter().map(|(_, address)| address).collect(), tokens, roles }
     }
 
     /// The addresses as written and as read.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::config::{
-    Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Mirror, Period, ProviderAuth, Queue, Role,
+    Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Mirror, Period, ProviderAuth, Queue,
     RouteCache, Signatures, Strategy, Unsupported,
 };
 
@@ -77,7 +77,7 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
 "#,
     );
     assert_eq!(config.listen.len(), 2);
-    assert_eq!((config.admin.tokens[0].role, config.admin.tokens[0].token.expose()), (Role::Operator, "canary-env-value"));
+    assert_eq!((config.admin.tokens[0].role.name.as_str(), config.admin.tokens[0].token.expose()), ("operator", "canary-env-value"));
     let client = &config.clients[0];
     assert_eq!(client.limit.requests[0].rate.amount, 600);
     assert_eq!(client.budget.as_ref().map(|budget| (budget.currency.as_str(), budget.per)), Some(("EUR", Period::Day)));

@@ -8,6 +8,7 @@ mod include;
 mod meaning;
 mod mistakes;
 mod references;
+mod roles;
 mod sealed;
 mod secrets;
 
