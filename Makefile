@@ -73,6 +73,11 @@ test-chaos: setup-rust ## faults in numbers, with the figures measured (CHAOS_VO
 	scripts/setup chaos
 	$(CARGO) test --locked --profile ci --test chaos -- --nocapture --test-threads=4
 
+.PHONY: prices
+prices: ## takes over the current prices of models (from the Python package genai-prices)
+	scripts/setup prices
+	.tools/prices/bin/python scripts/prices
+
 .PHONY: fuzz
 fuzz: setup-rust ## feeds every reader of foreign bytes with what a fuzzer makes up (FUZZ_SECONDS=60 for each target, FUZZ_TARGETS="stream config")
 	scripts/setup fuzz

@@ -15,7 +15,7 @@
 //! | 5 | [`upstream`] | connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
-//! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time |
+//! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`], [`price`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time, and what it may cost; what models cost |
 //! | 1 | [`codec`], [`metrics`], [`seal`] | framing without I/O; metric families; secrets at rest |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
 //!
@@ -49,6 +49,7 @@ pub mod inject;
 pub mod kms;
 pub mod limit;
 pub mod metrics;
+pub mod price;
 pub mod proxy;
 pub mod runtime;
 pub mod seal;

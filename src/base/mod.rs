@@ -3,7 +3,9 @@
 pub mod bounded;
 pub mod id;
 pub mod json;
+pub mod kind;
 pub mod outcome;
 pub mod raw;
 pub mod secret;
+pub mod service_tier;
 pub mod sync;

@@ -36,6 +36,8 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         unsupported: Unsupported::default(),
         signatures: Signatures::default(),
         prices: Prices::default(),
+        budgets: Vec::new(),
+        usage_file: None,
         cache: Cache::default(),
         secrets: None,
         server: Server::default(),

@@ -4,6 +4,7 @@
 
 mod cloud;
 mod limit;
+mod money;
 mod route;
 mod secrets;
 
@@ -16,10 +17,10 @@ use serde::de::value::SeqAccessDeserializer;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::duration::Time;
-use super::size::{Count, Size};
-use super::text::Amount;
+use super::size::Size;
 pub use cloud::*;
 pub use limit::*;
+pub use money::*;
 pub use route::*;
 pub use secrets::*;
 
@@ -47,6 +48,10 @@ pub struct File {
     pub translation: Translation,
     /// What models cost, on top of the built-in list.
     pub prices: Prices,
+    /// What may be spent, beside the clients' own budgets. All that fit a request hold.
+    pub budgets: Vec<ScopedBudget>,
+    /// Where the records of use go: one for each request.
+    pub usage: Usage,
     /// Where answers are kept for routes that have a `cache`.
     pub cache: Cache,
     /// What encrypted values (`enc:...`) are opened with.
@@ -273,51 +278,6 @@ pub enum Unsupported {
     #[default]
     Warn,
     Reject,
-}
-
-/// Prices of models.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Prices {
-    /// The currency costs are reported in, by its three letters. Default: USD.
-    pub currency: Option<String>,
-    /// Prices by provider/model.
-    pub overrides: BTreeMap<String, Price>,
-}
-
-/// The price of a model.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Price {
-    /// Of prompt tokens.
-    pub input: Option<Amount>,
-    /// Of answer tokens.
-    pub output: Option<Amount>,
-    /// For how many tokens the prices are. Default: 1M.
-    pub per: Option<Count>,
-}
-
-/// What a client may spend.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Budget {
-    /// The most it may cost in a period.
-    pub amount: Option<Amount>,
-    /// Three letters. Default: USD.
-    pub currency: Option<String>,
-    /// When it starts anew. Default: month.
-    pub per: Period,
-}
-
-/// A span of time by the calendar.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Period {
-    Hour,
-    Day,
-    Week,
-    #[default]
-    Month,
 }
 
 /// Limits and times of the listeners.

@@ -3,6 +3,7 @@
 mod access;
 mod cloud;
 mod limit;
+mod money;
 mod route;
 mod secrets;
 
@@ -11,12 +12,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rust_decimal::Decimal;
-
 use crate::base::secret::Secret;
 pub use access::*;
 pub use cloud::*;
 pub use limit::*;
+pub use money::*;
 pub use route::*;
 pub use secrets::*;
 
@@ -36,6 +36,10 @@ pub struct Config {
     pub unsupported: Unsupported,
     pub signatures: Signatures,
     pub prices: Prices,
+    /// Beside those of clients.
+    pub budgets: Vec<ScopedBudget>,
+    /// Where records of use are written. Boot-only.
+    pub usage_file: Option<UsageFile>,
     pub cache: Cache,
     /// What encrypted values are opened with.
     pub secrets: Option<Secrets>,
@@ -157,46 +161,6 @@ impl Default for Timeouts {
             min_tokens_per_second: 0,
         }
     }
-}
-
-/// What a client may spend.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Budget {
-    pub amount: Decimal,
-    /// ISO 4217, upper case.
-    pub currency: String,
-    pub per: Period,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Period {
-    Hour,
-    Day,
-    Week,
-    Month,
-}
-
-/// What models cost, on top of the built-in list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prices {
-    /// The currency costs are reported in. ISO 4217, upper case.
-    pub currency: String,
-    /// By `provider/model`.
-    pub overrides: BTreeMap<String, Price>,
-}
-
-impl Default for Prices {
-    fn default() -> Self {
-        Self { currency: "USD".into(), overrides: BTreeMap::new() }
-    }
-}
-
-/// Of `per` tokens, in the currency of [`Prices`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Price {
-    pub input: Decimal,
-    pub output: Decimal,
-    pub per: u64,
 }
 
 #[derive(Clone, Debug, Default)]

@@ -6,6 +6,7 @@
 //! | [`adaptive`] | a concurrency limit that finds its own height |
 //! | [`backoff`] | how long to wait before a retry |
 //! | [`breaker`] | a circuit breaker for one upstream |
+//! | [`budget`] | how much money in a period |
 //! | [`keyed`] | shared state by identity, kept while somebody holds it |
 //! | [`latency`] | first-token times: a cost to choose targets by, a percentile to find slow requests by |
 //! | [`limiter`] | all limits of one upstream or client, decided together |
@@ -18,6 +19,7 @@
 pub mod adaptive;
 pub mod backoff;
 pub mod breaker;
+pub mod budget;
 pub mod keyed;
 pub mod latency;
 pub mod limiter;
@@ -30,6 +32,7 @@ mod ring;
 pub use adaptive::{AdaptiveAlgorithm, AdaptiveSettings};
 pub use backoff::Backoff;
 pub use breaker::{Breaker, BreakerSettings, Open, Ticket, Transition, TripReason};
+pub use budget::{Budget, BudgetSettings, BudgetView, Exceeded, Period, Reservation};
 pub use keyed::Keyed;
 pub use latency::{Latency, choose};
 pub use limiter::{Concurrency, Grant, Limiter, LimiterSettings, QueueSettings, Quota, Quotas, Refusal, RefusalKind};

@@ -15,6 +15,7 @@ use super::snapshot::Snapshot;
 use crate::cache::Cache;
 use crate::config::Config;
 use crate::metrics::Metrics;
+use crate::price::Prices;
 use crate::upstream::Origins;
 use crate::vault::Vault;
 
@@ -39,6 +40,8 @@ pub struct Runtime {
     pub cache: Arc<Cache>,
     /// Signed thinking, which outlives a reload too.
     pub vault: Arc<Vault>,
+    /// What models cost: built in, by the configuration, and as set at run time.
+    pub prices: Arc<Prices>,
     load: Load,
     status: Mutex<ReloadStatus>,
     /// One reload at a time.
@@ -89,7 +92,9 @@ impl Runtime {
         metrics.config_last_success.set(status.last_success as f64);
         let cache = Cache::new(config.cache.max_bytes, config.cache.max_entry, metrics.cache.bytes.clone());
         let vault = Vault::new(settings::vault(&config.signatures), metrics.signatures.entries.clone(), metrics.signatures.bytes.clone());
-        let snapshot = Snapshot::build(config, &origins, &live, &metrics, None)?;
+        let (currency, layer) = settings::prices(&config.prices);
+        let prices = Arc::new(Prices::new(currency, layer));
+        let snapshot = Snapshot::build(config, &origins, &live, &metrics, &prices, None)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
             origins,
@@ -97,6 +102,7 @@ impl Runtime {
             metrics,
             cache: Arc::new(cache),
             vault: Arc::new(vault),
+            prices,
             load,
             status: Mutex::new(status),
             reloading: Mutex::new(()),
@@ -115,14 +121,13 @@ impl Runtime {
     pub fn reload(&self) -> ReloadStatus {
         let _one_at_a_time = self.reloading.lock();
         let running = self.snapshot();
-        let prepared =
-            (self.load)().and_then(|config| {
-                let (files, hash) = (config.files.clone(), config.hash.clone());
-                let refused = boot_only_changes(&running.config, &config);
-                let snapshot = Snapshot::build(config, &self.origins, &self.live, &self.metrics, Some(&running))
-                    .map_err(|e| LoadFailure { errors: vec![e], files, hash })?;
-                Ok((snapshot, refused))
-            });
+        let prepared = (self.load)().and_then(|config| {
+            let (files, hash) = (config.files.clone(), config.hash.clone());
+            let refused = boot_only_changes(&running.config, &config);
+            let snapshot = Snapshot::build(config, &self.origins, &self.live, &self.metrics, &self.prices, Some(&running))
+                .map_err(|e| LoadFailure { errors: vec![e], files, hash })?;
+            Ok((snapshot, refused))
+        });
         let mut status = self.status.lock();
         match prepared {
             Ok((snapshot, refused)) => {
@@ -136,6 +141,8 @@ impl Runtime {
                 status.files_hash.clone_from(&snapshot.config.hash);
                 snapshot.commit(Instant::now());
                 self.cache.resize(snapshot.config.cache.max_bytes, snapshot.config.cache.max_entry);
+                let (currency, layer) = settings::prices(&snapshot.config.prices);
+                self.prices.set_file(currency, layer);
                 self.vault.rebound(settings::vault(&snapshot.config.signatures));
                 self.snapshot.store(Arc::new(snapshot));
                 self.metrics.config_last_success.set(status.last_success as f64);

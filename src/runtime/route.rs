@@ -5,13 +5,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::time::Instant;
 
+use super::reload::unix_now;
 use super::target::Target;
+use crate::base::kind::Kind;
+use crate::base::service_tier::ServiceTier;
 use crate::config::{self, Cause, Strategy};
 use crate::limit::{RetryBudget, choose};
+use crate::price::{Book, Prices};
 
 /// What a model name stands for.
 pub struct Route {
     strategy: Strategy,
+    prices: Arc<Prices>,
     targets: Vec<Weighted>,
     fallback: Vec<Candidate>,
     pub sticky: bool,
@@ -86,7 +91,7 @@ impl Route {
     /// `target` finds the target of a provider and a model, `hedge_budget` makes the budget of hedged requests.
     pub(super) fn new(
         route: &config::Route,
-        prices: &config::Prices,
+        prices: &Arc<Prices>,
         hedge_budget: impl FnOnce(f64) -> Arc<RetryBudget>,
         target: impl Fn(&str, &str) -> Result<Arc<Target>, String>,
     ) -> Result<Self, String> {
@@ -94,16 +99,13 @@ impl Route {
         for one in &route.targets {
             targets.push(Weighted { target: target(&one.provider, &one.model)?, weight: one.weight });
         }
-        if route.strategy == Strategy::Cheapest {
-            // A stable sort: of two with one price the first of the list stays the first.
-            targets.sort_by_key(|one| price(prices, &one.target));
-        }
         let fallback = route.fallback.iter().map(|one| {
             let target = target(&one.provider, &one.model)?;
             Ok(Candidate { target, on: CauseSet::of(&one.on) })
         });
         Ok(Self {
             strategy: route.strategy,
+            prices: Arc::clone(prices),
             targets,
             fallback: fallback.collect::<Result<_, String>>()?,
             sticky: route.sticky,
@@ -137,13 +139,18 @@ impl Route {
                 let first = if keeps_order { 0 } else { self.first(now) };
                 let (head, tail) = self.targets.split_at(first.min(self.targets.len()));
                 plan.extend(tail.iter().chain(head).map(usual));
+                if self.strategy == Strategy::Cheapest {
+                    let (book, at) = (self.prices.book(), unix_now());
+                    // A stable sort: of two with one price the first of the list stays the first.
+                    plan.sort_by_cached_key(|candidate| price(&book, &candidate.target, at));
+                }
             }
         }
         plan.extend(self.fallback.iter().cloned());
         plan
     }
 
-    /// The targets in the file's order (the cheapest first where that is the strategy), then the fallbacks.
+    /// The targets in the file's order, then the fallbacks.
     pub(super) fn targets(&self) -> Vec<&Arc<Target>> {
         self.targets.iter().map(|one| &one.target).chain(self.fallback.iter().map(|candidate| &candidate.target)).collect()
     }
@@ -196,10 +203,13 @@ impl Route {
     }
 }
 
-/// What a million tokens in and a million out cost together; targets without a price come last.
-fn price(prices: &config::Prices, target: &Target) -> (bool, rust_decimal::Decimal) {
-    let known = prices.overrides.get(&format!("{}/{}", target.provider.name, target.model));
-    let each = known.and_then(|price| (price.input + price.output).checked_div(price.per.into()));
+/// What a million tokens in and a million out cost together; targets without a price, or with one in a currency that no rate
+/// leads from, come last.
+fn price(book: &Book, target: &Target, at: u64) -> (bool, u64) {
+    let each = target.price(book).and_then(|price| {
+        let of = |kind| price.rate(kind, ServiceTier::Standard, 0, at).unwrap_or(0);
+        book.exchange().convert(of(Kind::Input).saturating_add(of(Kind::Output)), price.currency, book.currency(), at)
+    });
     (each.is_none(), each.unwrap_or_default())
 }
 

@@ -7,10 +7,59 @@ use tokio::time::Instant;
 
 use crate::config;
 use crate::limit;
+use crate::price::{Currency, ExchangeRate, Layer, Rate, Rates, Schedule, When};
 use crate::vault;
 
 pub(super) fn vault(from: &config::Signatures) -> vault::Bounds {
     vault::Bounds { max_entries: from.max_entries, max_bytes: from.max_bytes, ttl: from.ttl }
+}
+
+/// The currency to report in, and the configuration's prices and rates.
+pub(super) fn prices(from: &config::Prices) -> (Currency, Layer) {
+    let prices = from.overrides.iter().map(|(name, price)| (name.clone(), schedule(price)));
+    let rates = from.exchange.iter().map(|rate| ExchangeRate {
+        from: currency(&rate.from),
+        to: currency(&rate.to),
+        rate: rate.rate,
+        since: rate.since,
+    });
+    (currency(&from.currency), Layer { prices: prices.collect(), rates: rates.collect() })
+}
+
+/// The check has seen to it that it is one.
+pub(super) fn currency(text: &str) -> Currency {
+    Currency::new(text).unwrap_or(Currency::USD)
+}
+
+fn schedule(from: &config::Price) -> Schedule {
+    let mut standard = rates(&from.rates);
+    // Prices by the length of the prompt stand beside the one they replace, whichever kind's that is.
+    for (kind, base) in &from.rates {
+        let above = from.above.iter().filter_map(|(tokens, rates)| Some((*tokens, *rates.get(kind)?)));
+        standard.set(*kind, Rate { base: *base, above: above.collect() });
+    }
+    let tiers = from.tiers.iter().map(|(tier, differing)| (*tier, When::Always, rates(differing)));
+    Schedule { tiers: tiers.collect(), ..Schedule::flat(currency(&from.currency), standard) }
+}
+
+fn rates(from: &std::collections::BTreeMap<crate::base::kind::Kind, u64>) -> Rates {
+    let mut rates = Rates::default();
+    from.iter().for_each(|(kind, base)| rates.set(*kind, Rate::flat(*base)));
+    rates
+}
+
+#[expect(dead_code, reason = "budgets are not held yet")]
+pub(super) fn budget(from: &config::Budget) -> limit::BudgetSettings {
+    limit::BudgetSettings {
+        amount: from.amount,
+        per: match from.per {
+            config::Period::Hour => limit::Period::Hour,
+            config::Period::Day => limit::Period::Day,
+            config::Period::Week => limit::Period::Week,
+            config::Period::Month => limit::Period::Month,
+        },
+        warn_at: from.warn_at,
+    }
 }
 
 /// `None` where nothing is limited.

@@ -15,6 +15,7 @@ use super::target::{ProviderParts, Target};
 use crate::config::{self, Config};
 use crate::limit::Limiter;
 use crate::metrics::{Metrics, OTHER};
+use crate::price::Prices;
 use crate::upstream::Origins;
 
 /// Targets of one provider that are kept; clients can name any model, so there has to be an end.
@@ -83,6 +84,7 @@ impl Snapshot {
         origins: &Origins,
         live: &Arc<Live>,
         metrics: &Arc<Metrics>,
+        prices: &Arc<Prices>,
         previous: Option<&Self>,
     ) -> Result<Self, String> {
         let mut named: HashMap<&str, HashSet<String>> = HashMap::new();
@@ -106,7 +108,7 @@ impl Snapshot {
                 Ok::<_, String>(entry.target(model))
             };
             let hedge_budget = |ratio| live.budget(format!("hedge\n{alias}"), ratio, FEW_HEDGES);
-            routes.insert(alias.clone(), Arc::new(Route::new(route, &config.prices, hedge_budget, target)?));
+            routes.insert(alias.clone(), Arc::new(Route::new(route, prices, hedge_budget, target)?));
         }
         let clients = Clients::new(&config.clients, live)?;
         Ok(Self { config, providers, by_name, routes, clients, metrics: Arc::clone(metrics) })

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use arc_swap::ArcSwapOption;
+
 use super::credential::Credential;
 use super::live::{Circuit, Live, Measures, NotBefore};
 use super::provider::Provider;
@@ -11,6 +13,7 @@ use crate::chat::DialectId;
 use crate::dialect::{CountTokens, Dialect, dialect};
 use crate::limit::{Limiter, RetryBudget};
 use crate::metrics::{Metrics, TargetMetrics};
+use crate::price::{Book, Schedule};
 use crate::vendor::{Endpoint, Family};
 
 /// Retries in ten seconds that a provider always allows: three a second.
@@ -28,6 +31,8 @@ pub struct Target {
     /// Found at the first use: most of a large configuration's targets are never used by one process.
     parts: OnceLock<TargetParts>,
     handles: OnceLock<TargetMetrics>,
+    /// What it costs by the book of this version.
+    price: ArcSwapOption<(Arc<str>, Option<Arc<Schedule>>)>,
 }
 
 /// What all targets of a provider share.
@@ -80,6 +85,7 @@ impl Target {
             label: label.to_owned(),
             parts: OnceLock::new(),
             handles: OnceLock::new(),
+            price: ArcSwapOption::empty(),
         }
     }
 
@@ -154,6 +160,17 @@ impl Target {
 
     pub fn metrics(&self, metrics: &Metrics) -> &TargetMetrics {
         self.handles.get_or_init(|| TargetMetrics::new(metrics, &self.provider.name, &self.label))
+    }
+
+    /// What it costs; `None` where that is not known. Looked up once for each version of the book.
+    pub fn price(&self, book: &Book) -> Option<Arc<Schedule>> {
+        let known = self.price.load();
+        if let Some((_, price)) = known.as_deref().filter(|(version, _)| version == book.version()) {
+            return price.clone();
+        }
+        let price = book.find(&self.provider.name, self.provider.vendor.prices.as_deref(), &self.model);
+        self.price.store(Some(Arc::new((Arc::clone(book.version()), price.clone()))));
+        price
     }
 
     /// The model as metrics may name it.

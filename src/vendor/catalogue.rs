@@ -12,6 +12,7 @@ use crate::config::{Cloud, VendorFacts};
 use crate::dialect::Quirks;
 use crate::dialect::embeddings::EmbeddingsId;
 use crate::dialect::rerank::RerankId;
+use crate::price;
 
 static ROWS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the texts are part of the program, and a test reads them")]
@@ -77,6 +78,9 @@ pub struct Vendor {
     pub refuses_headers: Vec<String>,
     /// What it offers, for people: no request is judged by it.
     pub can: Vec<Ability>,
+    /// Where the built-in prices have its models.
+    #[serde(default)]
+    pub prices: Option<String>,
     /// The page that backs the row.
     pub docs: String,
     #[serde(default)]
@@ -183,12 +187,18 @@ pub fn facts() -> Vec<VendorFacts> {
         needs_key: row.needs_key,
         required: row.needs.clone(),
         check_quirks: Some(check_quirks),
+        knows_price: Some(knows_price),
     };
     ROWS.iter().map(facts).collect()
 }
 
 fn check_quirks(id: &str, own: &serde_json::Value) -> Result<(), String> {
     vendor(id).map_or(Ok(()), |row| row.quirks.overlay(own).map(|_| ()))
+}
+
+fn knows_price(id: &str, model: &str) -> bool {
+    let section = vendor(id).and_then(|row| row.prices.as_deref());
+    section.is_some_and(|section| price::catalogue_price(section, model).is_some())
 }
 
 fn yes() -> bool {
@@ -222,6 +232,7 @@ mod tests {
                 assert_eq!(vendor(name).map(|found| &found.id), Some(&row.id));
             }
             assert!(row.docs.starts_with("https://"), "{}", row.id);
+            assert!(row.prices.as_deref().is_none_or(price::has_provider), "{}", row.id);
             let can = row.can.contains(&Ability::Embeddings);
             assert!(if can { !row.embeddings().is_empty() } else { row.embeddings.is_none() || row.embeddings().is_empty() }, "{}", row.id);
             assert_eq!(row.base_url.is_none(), row.needs.contains(&"base_url".to_owned()), "{}", row.id);

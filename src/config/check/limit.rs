@@ -1,17 +1,12 @@
-//! Limits, breakers, budgets and prices.
+//! Limits and breakers.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-use rust_decimal::Decimal;
 
 use super::Check;
 use crate::config::model;
 use crate::config::node::{KeyPath, Value};
-use crate::config::types::{Adaptation, Algorithm, Breaker, Budget, Concurrency, Limit, Period, Price, Prices, Provider, Queue, RateLimit};
+use crate::config::types::{Adaptation, Algorithm, Breaker, Concurrency, Limit, Queue, RateLimit};
 
-const DEFAULT_CURRENCY: &str = "USD";
-const DEFAULT_PRICED_TOKENS: u64 = 1_000_000;
 const DEFAULT_QUEUE_SIZE: u32 = 100;
 const DEFAULT_QUEUE_WAIT: Duration = Duration::from_secs(1);
 const DAY: Duration = Duration::from_secs(86_400);
@@ -114,52 +109,5 @@ impl Check<'_> {
             open_max: raw.open.map_or(default.open_max, |open| open.max),
             min_tokens_per_second: raw.min_tokens_per_second.unwrap_or(default.min_tokens_per_second),
         }
-    }
-
-    pub(super) fn budget(&mut self, raw: &model::Budget, path: &KeyPath<'_>) -> Budget {
-        if raw.amount.is_none() {
-            self.report.missing(path, "amount", None);
-        }
-        Budget {
-            amount: raw.amount.map_or(Decimal::ZERO, |amount| amount.0),
-            currency: self.currency(raw.currency.as_deref(), &path.key("currency")),
-            per: match raw.per {
-                model::Period::Hour => Period::Hour,
-                model::Period::Day => Period::Day,
-                model::Period::Week => Period::Week,
-                model::Period::Month => Period::Month,
-            },
-        }
-    }
-
-    pub(super) fn prices(&mut self, raw: &model::Prices, providers: &BTreeMap<String, Provider>) -> Prices {
-        let root = KeyPath::Root;
-        let path = root.key("prices");
-        let list = path.key("overrides");
-        let mut overrides = BTreeMap::new();
-        for (name, price) in &raw.overrides {
-            let path = list.key(name);
-            match name.split_once('/') {
-                Some((provider, model)) if !model.is_empty() => self.known_provider(&path, provider, providers, true),
-                _ => self.report.error_on_key(&path, format!("`{name}` is not of the form `provider/model`"), None),
-            }
-            for (key, amount) in [("input", price.input), ("output", price.output)] {
-                if amount.is_none() {
-                    self.report.missing(&path, key, None);
-                }
-            }
-            let amount = |amount: Option<crate::config::text::Amount>| amount.map_or(Decimal::ZERO, |amount| amount.0);
-            let per = price.per.map_or(DEFAULT_PRICED_TOKENS, |count| count.0);
-            overrides.insert(name.clone(), Price { input: amount(price.input), output: amount(price.output), per });
-        }
-        Prices { currency: self.currency(raw.currency.as_deref(), &path.key("currency")), overrides }
-    }
-
-    fn currency(&mut self, raw: Option<&str>, path: &KeyPath<'_>) -> String {
-        let currency = raw.unwrap_or(DEFAULT_CURRENCY);
-        if currency.len() != 3 || !currency.chars().all(|c| c.is_ascii_uppercase()) {
-            self.report.error(path, format!("`{currency}` is not a currency"), "write its three letters, like `USD` or `EUR`".to_owned());
-        }
-        currency.to_owned()
     }
 }

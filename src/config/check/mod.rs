@@ -6,9 +6,9 @@
 mod access;
 mod address;
 mod cloud;
-mod effect;
 mod limit;
 mod listen;
+mod money;
 mod provider;
 mod route;
 mod secrets;
@@ -28,6 +28,9 @@ use super::types::{Cloud, Config, Secrets, Unsupported};
 
 /// Reads quirks on top of those of the vendor with this id.
 pub type CheckQuirks = fn(&str, &serde_json::Value) -> Result<(), String>;
+
+/// Whether the built-in prices have this model of the vendor with this id.
+pub type KnowsPrice = fn(&str, &str) -> bool;
 
 /// What the check needs to know of a vendor.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +56,8 @@ pub struct VendorFacts {
     pub required: Vec<String>,
     /// Says what is wrong with a provider's own quirks, given the vendor's id.
     pub check_quirks: Option<CheckQuirks>,
+    /// Says whether a model's price is built in, given the vendor's id.
+    pub knows_price: Option<KnowsPrice>,
 }
 
 /// What is checked, and with what.
@@ -91,9 +96,10 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
     let providers = check.providers(raw.providers);
     let models = check.routes(&raw.models, &providers);
     let prices = check.prices(&raw.prices, &providers);
-    check.priced(&models, &prices);
+    check.priced(&models, &providers, &prices);
+    let budgets = check.budgets(&raw.budgets, &clients, &providers);
+    check.exchangeable(&prices, &clients, &budgets);
     let log = check.log(&raw.log);
-    effect::warn(&mut check.report);
     Config {
         listen,
         tls,
@@ -108,6 +114,8 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
         },
         signatures: check.signatures(&raw.translation.signatures),
         prices,
+        budgets,
+        usage_file: check.usage_file(&raw.usage),
         cache: check.cache(&raw.cache),
         secrets,
         server,

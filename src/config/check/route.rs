@@ -167,14 +167,17 @@ impl Check<'_> {
     }
 
     /// Says which targets `cheapest` knows no price of.
-    pub(super) fn priced(&mut self, routes: &BTreeMap<String, Route>, prices: &Prices) {
+    pub(super) fn priced(&mut self, routes: &BTreeMap<String, Route>, providers: &BTreeMap<String, Provider>, prices: &Prices) {
         let root = KeyPath::Root;
         let list = root.key("models");
         for (name, route) in routes.iter().filter(|(_, route)| route.strategy == Strategy::Cheapest) {
             let path = list.key(name);
             for (index, target) in route.targets.iter().enumerate() {
                 let full = format!("{}/{}", target.provider, target.model);
-                if !prices.overrides.contains_key(&full) {
+                let vendor = providers.get(&target.provider).and_then(|one| self.vendors.iter().find(|vendor| vendor.id == one.vendor));
+                let is_built_in = vendor.is_some_and(|vendor| vendor.knows_price.is_some_and(|knows| knows(&vendor.id, &target.model)));
+                let given = [&full, &format!("{}/*", target.provider)].into_iter().any(|name| prices.overrides.contains_key(name));
+                if !given && !is_built_in {
                     let hint = format!("add it to `prices: {{overrides: {{\"{full}\": {{input: ..., output: ...}}}}}}`");
                     let message = format!("`{full}` has no price; `cheapest` takes it last");
                     self.report.warning(&path.key("targets").item(index), message, hint);

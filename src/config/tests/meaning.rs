@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::base::kind::Kind;
 use crate::config::{
     Adaptation, Algorithm, Cache, Cause, Concurrency, Degraded, Hedge, HedgeAfter, LogFormat, Mirror, Period, ProviderAuth, Queue,
     RouteCache, Signatures, Strategy, Unsupported,
@@ -99,19 +100,15 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
     assert_eq!(config.unsupported, Unsupported::Reject);
     let signatures = Signatures { max_entries: 7, max_bytes: 1 << 20, ttl: Duration::from_secs(300) };
     assert_eq!(config.signatures, signatures);
-    assert_eq!(config.prices.overrides["main/gpt-4o"].per, 1000);
+    let price = &config.prices.overrides["main/gpt-4o"];
+    assert_eq!((price.currency.as_str(), price.rates[&Kind::Input]), ("EUR", 2_500_000_000_000), "2.50 for a thousand");
     assert_eq!((config.server.max_body, config.server.workers), (2 << 20, Some(2)));
     assert_eq!((config.log.format, config.log.access), (LogFormat::Text, false));
-    let without_effect: Vec<&str> = config
-        .warnings
-        .iter()
-        .map(|warning| warning.split(": warning: ").nth(1).unwrap())
-        .filter_map(|warning| warning.split_once(": ").filter(|(_, text)| text.contains("has no effect in this version")))
-        .map(|(path, _)| path)
-        .collect();
-    let expected = ["clients[0].budget", "prices"];
-    assert_eq!(without_effect, expected);
+    let expected = ["clients[0].budget", "prices.currency"];
     assert_eq!(config.warnings.len(), expected.len(), "{:#?}", config.warnings);
+    for (warning, path) in config.warnings.iter().zip(expected) {
+        assert!(warning.contains(path) && warning.contains("no exchange rate leads from USD"), "{warning}");
+    }
 }
 
 #[test]
