@@ -13,7 +13,7 @@ MODEL = "gemma-3-270m"
 
 @pytest.fixture(scope="session")
 def model_server() -> Iterator[str]:
-    """The address of llama.cpp's server, which speaks OpenAI's and Anthropic's format."""
+    """The address of llama.cpp's server, which speaks both of OpenAI's formats and Anthropic's."""
     tools = ROOT / ".tools"
     with (tools / "model-server.log").open("w") as log:
         process = subprocess.Popen(
@@ -39,10 +39,12 @@ def sidecar(model_server: str) -> Iterator[Sidecar]:
     with Sidecar({
         "providers": {
             "local": {"type": "llamacpp", "base_url": f"{model_server}/v1"},
+            "responses": {"type": "openai_responses", "base_url": f"{model_server}/v1", "api_key": "none"},
             "messages": {"type": "anthropic", "base_url": model_server, "api_key": "none"},
         },
         "models": {
             "gpt": {"targets": [{"provider": "local", "model": MODEL}]},
+            "responses": {"targets": [{"provider": "responses", "model": MODEL}]},
             "claude": {"targets": [{"provider": "messages", "model": MODEL}]},
         },
     }) as server:

@@ -1,16 +1,18 @@
-"""Both SDKs stream from a real model, once relayed and once translated each way."""
+"""The SDKs stream from a real model, relayed and translated."""
 
 from __future__ import annotations
 
 import anthropic
 import openai
 import pytest
+from google import genai
+from google.genai import types
 from sidecar import Sidecar
 
 QUESTION = "The capital of France is"
 
 
-@pytest.fixture(params=["gpt", "claude"], ids=["openai-vendor", "anthropic-vendor"])
+@pytest.fixture(params=["gpt", "responses", "claude"], ids=["openai-vendor", "responses-vendor", "anthropic-vendor"])
 def model(request: pytest.FixtureRequest) -> str:
     return request.param
 
@@ -44,6 +46,36 @@ def test_anthropics_sdk(sidecar: Sidecar, model: str) -> None:
     print(f"\n  streamed: {text!r} {final.usage.input_tokens}+{final.usage.output_tokens} tokens")
 
 
+def test_openais_responses(sidecar: Sidecar, model: str) -> None:
+    client = openai.OpenAI(base_url=sidecar.url("data", "/v1"), api_key="any", max_retries=0, timeout=120)
+    events = list(client.responses.create(
+        model=model, input=QUESTION, max_output_tokens=24, temperature=0, store=False, stream=True,
+    ))
+    text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+    last = events[-1]
+    assert last.type in ("response.completed", "response.incomplete")
+    final = last.response
+    assert text and final.output_text == text and last.type == f"response.{final.status}"
+    assert final.usage and final.usage.input_tokens > 3 and 0 < final.usage.output_tokens <= 24
+    print(f"\n  streamed: {text!r} {final.usage.input_tokens}+{final.usage.output_tokens} tokens")
+
+
+def test_googles_sdk(sidecar: Sidecar, model: str) -> None:
+    options = types.HttpOptions(base_url=sidecar.url("data"), timeout=120_000)
+    client = genai.Client(api_key="any", http_options=options)
+    config = types.GenerateContentConfig(max_output_tokens=24, temperature=0)
+    chunks = list(client.models.generate_content_stream(model=model, contents=QUESTION, config=config))
+    text = "".join(chunk.text or "" for chunk in chunks)
+    finish = [candidate.finish_reason for chunk in chunks for candidate in chunk.candidates or [] if candidate.finish_reason]
+    usage = chunks[-1].usage_metadata
+    assert text and len(chunks) > 1 and finish in ([types.FinishReason.STOP], [types.FinishReason.MAX_TOKENS])
+    assert usage and (usage.prompt_token_count or 0) > 3 and 0 < (usage.candidates_token_count or 0) <= 24
+    print(f"\n  streamed: {text!r} {usage.prompt_token_count}+{usage.candidates_token_count} tokens")
+
+    whole = client.models.generate_content(model=model, contents=QUESTION, config=config)
+    assert whole.text and whole.usage_metadata and whole.usage_metadata.prompt_token_count == usage.prompt_token_count
+
+
 def test_a_client_that_leaves_frees_the_model(sidecar: Sidecar, model: str) -> None:
     """The model has four slots: were one left busy by each early leave, later requests would wait."""
     client = openai.OpenAI(base_url=sidecar.url("data", "/v1"), api_key="any", max_retries=0, timeout=60)
@@ -63,4 +95,4 @@ def test_the_models_own_errors(sidecar: Sidecar, model: str) -> None:
 
 def test_the_models_own_name(sidecar: Sidecar) -> None:
     client = openai.OpenAI(base_url=sidecar.url("data", "/v1"), api_key="any", max_retries=0, timeout=60)
-    assert {"gpt", "claude"} <= {model.id for model in client.models.list()}
+    assert {"gpt", "responses", "claude"} <= {model.id for model in client.models.list()}
