@@ -1,7 +1,7 @@
 //! Requests: looked at, read, written for every dialect, and read again.
 
 use bytes::Bytes;
-use llm_sidecar::chat::Request;
+use llm_sidecar::chat::{DialectId, Request};
 use llm_sidecar::dialect::{Dialect, Quirks, To};
 
 use super::input::{chosen, dialects};
@@ -25,6 +25,10 @@ pub fn request(data: &[u8]) {
     for vendor in dialects() {
         let Ok(written) = vendor.write_request(&request, &to) else { continue };
         let once = again(vendor, &request, &written.body);
+        // A name that Converse does not take is coded for it. Its own clients' names are never taken for codes, so they are coded anew.
+        if vendor.id() == DialectId::BedrockConverse && text(&once).contains("_x") {
+            continue;
+        }
         let twice = again(vendor, &request, &once);
         assert_eq!(text(&once), text(&twice), "{:?} does not write what it has read", vendor.id());
     }

@@ -10,7 +10,8 @@ pub fn read(body: &[u8]) -> Result<Response, ApiError> {
     let invalid = || ApiError::upstream("upstream_invalid_response", "the upstream's answer is not a chat completion");
     let mut body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| invalid())?;
     whole::normalize(&mut body, "", 0)?;
-    let raw = body.get("choices").and_then(Value::as_array).ok_or_else(invalid)?;
+    // Without a choice nothing was answered, which other dialects cannot say.
+    let raw = body.get("choices").and_then(Value::as_array).filter(|choices| !choices.is_empty()).ok_or_else(invalid)?;
     let choices = raw.iter().map(|raw| read_choice(raw).ok_or_else(invalid)).collect::<Result<_, _>>()?;
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
     Ok(Response {

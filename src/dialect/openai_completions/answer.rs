@@ -81,7 +81,8 @@ pub(super) fn read_response(body: &[u8]) -> Result<Response, ApiError> {
         let parts = if text.is_empty() { Vec::new() } else { vec![Part::from(PartKind::Text(text))] };
         Ok(Choice { index: said.index, parts, finish, logprobs, ..Choice::default() })
     };
-    let choices = body.choices.take().ok_or_else(invalid)?.into_iter().map(choice).collect::<Result<_, _>>()?;
+    let choices =
+        body.choices.take().filter(|choices| !choices.is_empty()).ok_or_else(invalid)?.into_iter().map(choice).collect::<Result<_, _>>()?;
     let usage = body.usage();
     let Head { id, model, created } = body.head();
     Ok(Response { id, model, created, choices, usage, service_tier: None })

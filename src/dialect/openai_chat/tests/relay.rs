@@ -289,3 +289,11 @@ fn what_is_no_answer_is_an_error() {
         assert_eq!((error.status, error.code.as_deref()), (status, Some(code)), "{body}");
     }
 }
+
+/// Another dialect could not say it: Gemini's answer would be one that nobody can read.
+#[test]
+fn an_answer_without_a_choice_is_not_translated() {
+    let body = r#"{"id":"c","object":"chat.completion","model":"m","choices":[],"usage":{"prompt_tokens":1}}"#;
+    let error = OpenAiChat.read_response(body.as_bytes()).unwrap_err();
+    assert_eq!((error.status, error.code.as_deref()), (502, Some("upstream_invalid_response")));
+}
