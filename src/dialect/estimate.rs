@@ -11,10 +11,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 pub(super) const MEDIA_TOKENS: u64 = 1600;
 /// Base64 from this length on is media, not text.
 const MEDIA_MIN_BYTES: usize = 256;
-/// In a body up to this size media cannot weigh much more than they count.
-const SMALL: usize = 16 << 10;
-/// One of these stands before media in every dialect.
-const MEDIA_WORDS: [&[u8]; 4] = [b"base64", b"\"data\"", b"\"images\"", b"\"bytes\""];
+/// Up to this length media weigh no more as text than they count as media.
+const LIGHT_MEDIA: usize = (MEDIA_TOKENS * BYTES_PER_TOKEN) as usize;
 /// What the framing of a request costs.
 const BASE_TOKENS: u64 = 3;
 
@@ -30,8 +28,13 @@ pub fn estimate_tokens(body: &[u8]) -> u64 {
 /// The same at a glance, for reserving tokens until the vendor has counted them: by the body's length alone, unless there may be
 /// media in it, whose length says nothing.
 pub fn estimate_tokens_roughly(body: &[u8]) -> u64 {
-    let may_hold_media = body.len() > SMALL && MEDIA_WORDS.iter().any(|word| memchr::memmem::find(body, word).is_some());
-    if may_hold_media { estimate_tokens(body) } else { BASE_TOKENS + (body.len() as u64).div_ceil(BYTES_PER_TOKEN) }
+    if may_hold_media(body) { estimate_tokens(body) } else { BASE_TOKENS + (body.len() as u64).div_ceil(BYTES_PER_TOKEN) }
+}
+
+/// Looks at samples that lie so close together that none of the media whose length matters can hide between them.
+fn may_hold_media(body: &[u8]) -> bool {
+    let samples = (0..body.len()).step_by(LIGHT_MEDIA - MEDIA_MIN_BYTES);
+    samples.filter_map(|at| body.get(at..at + MEDIA_MIN_BYTES)).any(|sample| sample.iter().all(|byte| is_base64(*byte)))
 }
 
 /// About how many tokens a text is.
@@ -121,12 +124,25 @@ impl<'de> Deserialize<'de> for Weight {
 /// Base64, by itself or in a `data:` URL (RFC 2397).
 fn is_media(text: &str) -> bool {
     let data = text.strip_prefix("data:").and_then(|url| url.split_once(";base64,")).map_or(text, |(_, data)| data);
-    data.len() >= MEDIA_MIN_BYTES && data.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=' | b'-' | b'_'))
+    data.len() >= MEDIA_MIN_BYTES && data.bytes().all(is_base64)
+}
+
+fn is_base64(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'-' | b'_')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn media_of_a_length_that_matters_are_never_overlooked() {
+        for before in (0..LIGHT_MEDIA).step_by(97) {
+            let body = format!("{}\"{}\" tail", " ".repeat(before), "A".repeat(LIGHT_MEDIA));
+            assert!(may_hold_media(body.as_bytes()), "{before}");
+        }
+        assert!(!may_hold_media("plain words ".repeat(10_000).as_bytes()));
+    }
 
     #[test]
     fn at_a_glance_text_counts_by_its_length_and_media_do_not() {

@@ -27,6 +27,7 @@ pub mod side;
 mod testing;
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
@@ -161,6 +162,11 @@ pub trait Dialect: Send + Sync {
     /// Edits a client's request for a vendor of the same dialect, only where it must change.
     fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError>;
 
+    /// As [`Dialect::edit_request`], for a body of which [`Dialect::view`] told the layout.
+    fn edit_laid_out(&self, body: &Bytes, _layout: &Layout, to: &To<'_>) -> Result<Written, ApiError> {
+        self.edit_request(body, to)
+    }
+
     /// Checks a vendor's whole answer and edits it where the vendor deviates from the dialect.
     fn edit_response(&self, body: Bytes, reply: &Reply, quirks: &Quirks) -> Result<Edited, ApiError>;
 
@@ -225,7 +231,7 @@ pub trait CountTokens: Send + Sync {
 }
 
 /// What routing and policy need to know of a request.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct View {
     pub model: String,
     pub stream: bool,
@@ -233,6 +239,17 @@ pub struct View {
     pub include_usage: bool,
     /// The most tokens the client wants back.
     pub max_tokens: Option<u64>,
+    /// Empty where the dialect keeps none.
+    pub layout: Layout,
+}
+
+/// Where a request's fields are, as its check has found them: to edit one, the body need not be walked again.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Layout {
+    /// The places of each outermost field's name, without its quotes, and of its value.
+    pub fields: Vec<(Range<usize>, Range<usize>)>,
+    /// A message may hold the result of a tool call.
+    pub answers_calls: bool,
 }
 
 /// What an answer has to know of the request it answers.

@@ -71,7 +71,7 @@ pub(super) fn view_without_model(body: &[u8]) -> Result<View, ApiError> {
 }
 
 fn whole(model: String) -> View {
-    View { model, stream: false, include_usage: true, max_tokens: None }
+    View { model, stream: false, include_usage: true, max_tokens: None, ..View::default() }
 }
 
 fn checked(body: &[u8]) -> Result<Fields<'_>, ApiError> {

@@ -137,7 +137,7 @@ fn to(target: &Target) -> To<'_> {
 fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same: bool) -> Result<Written, ApiError> {
     let to = to(target);
     let written = if same {
-        dialect(call.dialect).edit_request(&call.body, &to)?
+        dialect(call.dialect).edit_laid_out(&call.body, &call.view.layout, &to)?
     } else {
         let request = thinking::restored(worker, call, target)?;
         target.dialect().write_request(request.as_ref(), &to)?

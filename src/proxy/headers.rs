@@ -6,7 +6,13 @@ use std::time::Duration;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 /// A client's headers that vendors get.
-const TO_VENDOR: [&str; 5] = ["idempotency-key", "traceparent", "tracestate", "openai-beta", "x-client-request-id"];
+static TO_VENDOR: [HeaderName; 5] = [
+    HeaderName::from_static("idempotency-key"),
+    HeaderName::from_static("traceparent"),
+    HeaderName::from_static("tracestate"),
+    HeaderName::from_static("openai-beta"),
+    HeaderName::from_static("x-client-request-id"),
+];
 /// A vendor's headers that clients get.
 const TO_CLIENT: [&str; 4] = ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
 const RATE_LIMIT: &str = "x-ratelimit-";
@@ -22,19 +28,20 @@ const RATE_LIMITS: [(&str, &str); 6] = [
 ];
 
 /// How long the client is willing to wait in all, in milliseconds. It can only shorten the provider's `timeout.total`.
-const TIMEOUT: &str = "x-request-timeout-ms";
+static TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
 /// The time a request may take in all, by its provider's setting and the client's own wish.
 pub(super) fn total_timeout(client: &HeaderMap, configured: Duration) -> Duration {
-    let wished = client.get(TIMEOUT).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok()).filter(|ms| *ms > 0);
+    let wished = client.get(&TIMEOUT).and_then(|v| v.to_str().ok()).and_then(|v| v.trim().parse().ok()).filter(|ms| *ms > 0);
     wished.map_or(configured, |ms| configured.min(Duration::from_millis(ms)))
 }
 
 /// Copies what a vendor may see of a client's headers: those that any may, and `relayed`, which their dialect relays.
 pub(super) fn to_vendor(client: &HeaderMap, relayed: &[&'static str], out: &mut HeaderMap) {
-    for name in TO_VENDOR.iter().chain(relayed) {
-        if let Some(value) = client.get(*name) {
-            out.insert(HeaderName::from_static(name), value.clone());
+    let relayed = relayed.iter().map(|name| HeaderName::from_static(name));
+    for name in TO_VENDOR.iter().cloned().chain(relayed) {
+        if let Some(value) = client.get(&name) {
+            out.insert(name, value.clone());
         }
     }
 }
@@ -108,7 +115,7 @@ mod tests {
         let minute = Duration::from_secs(60);
         let total = |value: &'static str| {
             let mut client = HeaderMap::new();
-            client.insert(TIMEOUT, HeaderValue::from_static(value));
+            client.insert(&TIMEOUT, HeaderValue::from_static(value));
             total_timeout(&client, minute)
         };
         assert_eq!(total("1500"), Duration::from_millis(1500));

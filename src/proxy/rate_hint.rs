@@ -1,18 +1,20 @@
 //! What vendors say of their own limits: how many requests and tokens they would still take.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 /// Headers that name the requests left, and those that name the tokens left. Of several the smallest counts.
-const REQUESTS: [&str; 2] = ["x-ratelimit-remaining-requests", "anthropic-ratelimit-requests-remaining"];
-const TOKENS: [&str; 2] = ["x-ratelimit-remaining-tokens", "anthropic-ratelimit-tokens-remaining"];
+static REQUESTS: [HeaderName; 2] =
+    [HeaderName::from_static("x-ratelimit-remaining-requests"), HeaderName::from_static("anthropic-ratelimit-requests-remaining")];
+static TOKENS: [HeaderName; 2] =
+    [HeaderName::from_static("x-ratelimit-remaining-tokens"), HeaderName::from_static("anthropic-ratelimit-tokens-remaining")];
 
 /// The requests and the tokens left, where the vendor says so.
 pub(super) fn remaining(headers: &HeaderMap) -> (Option<u64>, Option<u64>) {
     (least(headers, &REQUESTS), least(headers, &TOKENS))
 }
 
-fn least(headers: &HeaderMap, names: &[&str]) -> Option<u64> {
-    names.iter().filter_map(|name| headers.get(*name)?.to_str().ok()?.trim().parse().ok()).min()
+fn least(headers: &HeaderMap, names: &[HeaderName]) -> Option<u64> {
+    names.iter().filter_map(|name| headers.get(name)?.to_str().ok()?.trim().parse().ok()).min()
 }
 
 #[cfg(test)]

@@ -19,7 +19,8 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
             return Err(wrong_type(name, "a number"));
         }
     }
-    let view = View { model: found.model()?, stream: found.stream()?, include_usage: true, max_tokens: Some(max_tokens) };
+    let view =
+        View { model: found.model()?, stream: found.stream()?, include_usage: true, max_tokens: Some(max_tokens), ..View::default() };
     found.check_messages()?;
     Ok(view)
 }
@@ -27,7 +28,7 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
 /// The same for a request to count tokens, which has no `max_tokens`.
 pub fn count_tokens_view(body: &[u8]) -> Result<View, ApiError> {
     let found = find(body)?;
-    let view = View { model: found.model()?, stream: false, include_usage: false, max_tokens: None };
+    let view = View { model: found.model()?, stream: false, include_usage: false, max_tokens: None, ..View::default() };
     found.check_messages()?;
     Ok(view)
 }
@@ -184,7 +185,7 @@ mod tests {
 
     #[test]
     fn finds_what_routing_needs() {
-        let expected = View { model: "m".into(), stream: true, include_usage: true, max_tokens: Some(5) };
+        let expected = View { model: "m".into(), stream: true, include_usage: true, max_tokens: Some(5), ..View::default() };
         assert_eq!(view(GOOD.as_bytes()).unwrap(), expected);
         let count = count_tokens_view(br#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#).unwrap();
         assert_eq!(count.max_tokens, None);

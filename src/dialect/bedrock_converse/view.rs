@@ -18,7 +18,7 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
         None => None,
         Some(config) => Fields::of(&config, INFERENCE)?.take(&["maxTokens"])?,
     };
-    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens })
+    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens, ..View::default() })
 }
 
 /// The same for a request to count tokens, which holds a request to converse, or one in a model's own format.
@@ -35,7 +35,7 @@ pub(super) fn count_view(body: &[u8]) -> Result<View, ApiError> {
             input.raw(&["invokeModel"]).ok_or_else(|| fields::missing("input.converse"))?;
         }
     }
-    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens: None })
+    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens: None, ..View::default() })
 }
 
 /// The body's fields, every value of which is valid JSON.
@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn the_limit_is_found_and_the_rest_is_checked() {
         let good = r#"{"messages":[{"role":"user","content":[{"text":"hi"}]}],"inferenceConfig":{"maxTokens":7}}"#;
-        assert_eq!(view(good.as_bytes()).unwrap(), View { model: String::new(), stream: false, include_usage: true, max_tokens: Some(7) });
+        assert_eq!(
+            view(good.as_bytes()).unwrap(),
+            View { model: String::new(), stream: false, include_usage: true, max_tokens: Some(7), ..View::default() }
+        );
         assert!(view(b"{\"promptVariables\":{}}").is_ok());
         for count in [format!(r#"{{"input":{{"converse":{good}}}}}"#), r#"{"input":{"invokeModel":{"body":"e30="}}}"#.to_owned()] {
             assert!(count_view(count.as_bytes()).is_ok(), "{count}");

@@ -11,5 +11,5 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
     let stream = fields.take::<bool>(&["stream"])?.unwrap_or(false);
     fields.check_objects("messages")?;
     let max_tokens = fields.take(&["max_tokens"])?;
-    Ok(View { model, stream, include_usage: true, max_tokens })
+    Ok(View { model, stream, include_usage: true, max_tokens, ..View::default() })
 }

@@ -27,7 +27,7 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
         None => None,
         Some(parameters) => Fields::of(&parameters, "parameters")?.take(&["max_completion_tokens", "max_tokens"])?,
     };
-    Ok(View { model, stream, include_usage: true, max_tokens })
+    Ok(View { model, stream, include_usage: true, max_tokens, ..View::default() })
 }
 
 /// There are messages, or a prompt as older clients send it.

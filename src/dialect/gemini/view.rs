@@ -15,7 +15,7 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
         None => None,
         Some(config) => Fields::of(&config, "generationConfig")?.take(&["maxOutputTokens", "max_output_tokens"])?,
     };
-    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens })
+    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens, ..View::default() })
 }
 
 /// The same for a request to count tokens, whose contents may be inside of a request to generate.
@@ -28,7 +28,7 @@ pub(super) fn count_view(body: &[u8]) -> Result<View, ApiError> {
         }
         None => check_contents(fields.raw(&["contents"]).as_deref(), "contents")?,
     }
-    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens: None })
+    Ok(View { model: String::new(), stream: false, include_usage: true, max_tokens: None, ..View::default() })
 }
 
 fn check_contents(contents: Option<&RawValue>, at: &'static str) -> Result<(), ApiError> {
@@ -62,7 +62,10 @@ mod tests {
     #[test]
     fn the_limit_is_found_and_the_rest_is_checked() {
         let good = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]},{"parts":[]}],"generation_config":{"max_output_tokens":7}}"#;
-        assert_eq!(view(good.as_bytes()).unwrap(), View { model: String::new(), stream: false, include_usage: true, max_tokens: Some(7) });
+        assert_eq!(
+            view(good.as_bytes()).unwrap(),
+            View { model: String::new(), stream: false, include_usage: true, max_tokens: Some(7), ..View::default() }
+        );
         let count = format!(r#"{{"generateContentRequest":{good}}}"#);
         assert!(count_view(count.as_bytes()).is_ok() && count_view(good.as_bytes()).is_ok());
         for (body, code, param) in [

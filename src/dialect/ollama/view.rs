@@ -20,5 +20,5 @@ pub(super) fn common(body: &[u8]) -> Result<(View, Fields<'_>), ApiError> {
         None => None,
         Some(options) => Fields::of(&options, "options")?.take::<i64>(&["num_predict"])?.and_then(|limit| u64::try_from(limit).ok()),
     };
-    Ok((View { model, stream, include_usage: true, max_tokens }, fields))
+    Ok((View { model, stream, include_usage: true, max_tokens, ..View::default() }, fields))
 }

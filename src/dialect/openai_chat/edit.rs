@@ -1,6 +1,8 @@
 //! Edits a request's fields for its vendor: the model's name, the wish for usage, and what the vendor's quirks say.
 //! A field that is not edited keeps its bytes, and so does a field nobody knows.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -10,11 +12,16 @@ use crate::base::json;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
 use crate::dialect::quirks::{NamedTool, RequestQuirks};
-use crate::dialect::{To, Written};
+use crate::dialect::{Layout, To, Written};
 
 /// Edits a client's request.
 pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
-    if let Some(body) = spliced(body, to) {
+    laid_out(body, &Layout { fields: json::members(body).collect(), answers_calls: true }, to)
+}
+
+/// Edits a client's request that was looked at (`view`).
+pub fn laid_out(body: &[u8], layout: &Layout, to: &To<'_>) -> Result<Written, ApiError> {
+    if let Some(body) = spliced(body, layout, to) {
         return Ok(Written { body: body.into(), dropped: Dropped::default() });
     }
     let mut fields = parse(body)?;
@@ -36,14 +43,15 @@ pub fn parse(body: &[u8]) -> Result<RawObject<'_>, ApiError> {
 
 /// The request with another model's name, where that is all there is to edit: by far most requests, of which some are long.
 /// The body has been checked (`view`).
-fn spliced(body: &[u8], to: &To<'_>) -> Option<Vec<u8>> {
-    let fields: Vec<_> = json::members(body).collect();
-    let value = |name: &str| fields.iter().find(|(key, _)| *key == name.as_bytes()).map(|(_, place)| place.clone());
+fn spliced(body: &[u8], layout: &Layout, to: &To<'_>) -> Option<Vec<u8>> {
+    let key = |place: &Range<usize>| body.get(place.clone()).unwrap_or_default();
+    let value = |name: &str| layout.fields.iter().find(|(own, _)| key(own) == name.as_bytes()).map(|(_, place)| place.clone());
     // A name that is spelt with escapes could be any of those that matter.
     let concern = |q: &RequestQuirks| {
-        q.concern(|name| value(name).is_some()) || q.tool_call_id.is_some_and(|form| edit_messages::has_foreign_id(body, form))
+        q.concern(|name| value(name).is_some())
+            || layout.answers_calls && q.tool_call_id.is_some_and(|form| edit_messages::has_foreign_id(body, form))
     };
-    if fields.iter().any(|(key, _)| key.contains(&b'\\')) || to.quirks.request_for(to.model).any(concern) {
+    if layout.fields.iter().any(|(own, _)| key(own).contains(&b'\\')) || to.quirks.request_for(to.model).any(concern) {
         return None;
     }
     let text = |name: &str| value(name).and_then(|place| body.get(place));

@@ -37,7 +37,7 @@ use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
 
-use super::{Decode, Dialect, Edited, Encode, Quirks, Reply, Tap, To, View, Written};
+use super::{Decode, Dialect, Edited, Encode, Layout, Quirks, Reply, Tap, To, View, Written};
 use crate::chat::{ApiError, DialectId, Request, Response};
 pub use view::{GenericView, generic as generic_view};
 
@@ -109,6 +109,10 @@ impl Dialect for OpenAiChat {
 
     fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
         edit::request(body, to)
+    }
+
+    fn edit_laid_out(&self, body: &Bytes, layout: &Layout, to: &To<'_>) -> Result<Written, ApiError> {
+        edit::laid_out(body, layout, to)
     }
 
     fn edit_response(&self, body: Bytes, reply: &Reply, quirks: &Quirks) -> Result<Edited, ApiError> {

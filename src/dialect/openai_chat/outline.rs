@@ -1,100 +1,75 @@
 //! What the relay has to know of a whole answer, found without building it: that it is an ordinary one, and its usage.
 
-use std::fmt;
-
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
+use std::ops::Range;
 
 use super::finish::{self, Word};
 use super::usage;
+use crate::base::json::Places;
 use crate::chat::Usage;
+
+/// Down to the numbers in `usage.prompt_tokens_details`.
+const DEPTH: u32 = 3;
 
 /// The usage of an answer that is in every way as OpenAI's own are. `None` for one that needs a closer look, because it
 /// reports an error, ended in an unknown way, has no usage, or is not an answer at all.
 pub fn ordinary(body: &[u8]) -> Option<Usage> {
-    #[derive(Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow, default)]
-        error: Option<&'a RawValue>,
-        #[serde(default)]
-        x_groq: Option<IgnoredAny>,
-        #[serde(borrow)]
-        usage: &'a RawValue,
-        #[serde(rename = "choices")]
-        _choices: Choices,
+    let places = Places::read(body, DEPTH).ok()?;
+    let answer = Answer { text: std::str::from_utf8(body).ok()?, places: &places };
+    // A list has places, too.
+    if !answer.text.trim_start().starts_with('{') {
+        return None;
+    }
+    let (mut usage, mut choices) = (None, None);
+    for (index, key, value) in places.outermost() {
+        let value = answer.text.get(value)?;
+        match answer.key(key)? {
+            "error" if value != "null" => return None,
+            "x_groq" => return None,
+            "usage" if usage.is_none() => usage = Some((index, value)),
+            "choices" if choices.is_none() && value.starts_with('[') => choices = Some(index),
+            "usage" | "choices" => return None,
+            _ => {}
+        }
+    }
+    let all_ordinary = places.within(choices?).all(|(choice, ..)| answer.is_ordinary(choice));
+    let (index, text) = usage.filter(|_| all_ordinary)?;
+    usage::standard(answer.text, &places, places.within(index)).or_else(|| usage::read_text(text))
+}
+
+struct Answer<'a> {
+    text: &'a str,
+    places: &'a Places,
+}
+
+impl<'a> Answer<'a> {
+    /// A name as it is written. One that is spelt with escapes could be any.
+    fn key(&self, place: Range<usize>) -> Option<&'a str> {
+        self.text.get(place).filter(|key| !key.contains('\\'))
     }
 
-    let text = std::str::from_utf8(body).ok()?;
-    // A list would be taken for the fields in their order.
-    let answer: Answer<'_> = text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok()).flatten()?;
-    let silent = answer.error.is_none_or(|error| error.get() == "null") && answer.x_groq.is_none();
-    if silent { usage::read_raw(answer.usage) } else { None }
-}
-
-/// Choices that are all ordinary; others fail to be read.
-struct Choices;
-
-impl<'de> Deserialize<'de> for Choices {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct List;
-
-        impl<'de> Visitor<'de> for List {
-            type Value = Choices;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a list of ordinary choices")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Choices, A::Error> {
-                while let Some(choice) = list.next_element::<Choice<'de>>()? {
-                    let finished = match choice.finish_reason {
-                        None => true,
-                        Some(word) => finish::word(word) == Word::Standard,
-                    };
-                    if !finished || choice.message.is_none() && choice.text.is_none() {
-                        return Err(serde::de::Error::custom("not ordinary"));
-                    }
-                }
-                Ok(Choices)
-            }
-        }
-
-        deserializer.deserialize_seq(List)
+    /// The members of an object, each at most once.
+    fn members(&self, index: usize) -> impl Iterator<Item = Option<(usize, &'a str, &'a str)>> {
+        self.places.within(index).map(|(index, key, value)| Some((index, self.key(key)?, self.text.get(value)?)))
     }
-}
 
-#[derive(Deserialize)]
-struct Choice<'a> {
-    #[serde(default)]
-    message: Option<Object>,
-    #[serde(default)]
-    text: Option<IgnoredAny>,
-    #[serde(borrow, default)]
-    finish_reason: Option<&'a str>,
-}
-
-/// An object, whatever is in it.
-struct Object;
-
-impl<'de> Deserialize<'de> for Object {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
-
-        impl<'de> Visitor<'de> for Members {
-            type Value = Object;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
-                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-                Ok(Object)
+    /// A choice that has said something and ended, if it has, as OpenAI's do.
+    fn is_ordinary(&self, choice: usize) -> bool {
+        let (mut said, mut finished) = (false, None);
+        for member in self.members(choice) {
+            match member {
+                None => return false,
+                Some((_, "message", value)) if value.starts_with('{') => said = true,
+                Some((_, "message", value)) if value != "null" => return false,
+                Some((_, "text", value)) => said |= value != "null",
+                Some((_, "finish_reason", word)) if finished.is_none() => finished = Some(word),
+                Some((_, "finish_reason", _)) => return false,
+                Some(_) => {}
             }
         }
-
-        deserializer.deserialize_map(Members)
+        said && finished.is_none_or(|word| {
+            let standard = || finish::word(word.strip_prefix('"')?.strip_suffix('"')?).eq(&Word::Standard).then_some(());
+            word == "null" || standard().is_some()
+        })
     }
 }
 

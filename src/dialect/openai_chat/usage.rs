@@ -1,60 +1,60 @@
 //! Token counts: reads every vendor's form of the `usage` object, brings it into OpenAI's sense, and writes it.
 
-use serde::Deserialize;
+use std::ops::Range;
+
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
+use crate::base::json::{Places, Siblings};
 use crate::chat::Usage;
-
-/// OpenAI's own form.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Standard {
-    prompt_tokens: u64,
-    completion_tokens: u64,
-    total_tokens: u64,
-    #[serde(default)]
-    prompt_tokens_details: Option<PromptDetails>,
-    #[serde(default)]
-    completion_tokens_details: Option<CompletionDetails>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct PromptDetails {
-    cached_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct CompletionDetails {
-    reasoning_tokens: Option<u64>,
-    audio_tokens: Option<u64>,
-    accepted_prediction_tokens: Option<u64>,
-    rejected_prediction_tokens: Option<u64>,
-}
 
 /// Reads a `usage` object's text. `None` where it counts nothing.
 pub fn read_raw(raw: &RawValue) -> Option<Usage> {
-    let Ok(standard) = serde_json::from_str::<Standard>(raw.get()) else {
-        return serde_json::from_str::<Value>(raw.get()).ok().as_ref().and_then(read);
-    };
-    let prompt = standard.prompt_tokens_details.unwrap_or_default();
-    let answer = standard.completion_tokens_details.unwrap_or_default();
-    let beside =
-        counts_reasoning_beside(standard.prompt_tokens, standard.completion_tokens, answer.reasoning_tokens, Some(standard.total_tokens));
-    Some(Usage {
-        prompt: standard.prompt_tokens,
-        completion: standard.completion_tokens + if beside { answer.reasoning_tokens.unwrap_or(0) } else { 0 },
-        cached: prompt.cached_tokens,
-        cache_write: None,
-        cache_write_1h: None,
-        reasoning: answer.reasoning_tokens,
-        audio_in: prompt.audio_tokens,
-        audio_out: answer.audio_tokens,
-        accepted_prediction: answer.accepted_prediction_tokens,
-        rejected_prediction: answer.rejected_prediction_tokens,
+    let own = |places: Places| standard(raw.get(), &places, places.outermost());
+    Places::read(raw.get().as_bytes(), 2).ok().and_then(own).or_else(|| read_text(raw.get()))
+}
+
+/// The same for one that is not in OpenAI's own form.
+pub fn read_text(text: &str) -> Option<Usage> {
+    serde_json::from_str::<Value>(text).ok().as_ref().and_then(read)
+}
+
+/// Reads the members of a `usage` object that is in OpenAI's own form; `None` for any other. `places` are those of `text`.
+pub fn standard(text: &str, places: &Places, members: Siblings<'_>) -> Option<Usage> {
+    let at = |place: Range<usize>| text.get(place);
+    let (mut prompt, mut completion, mut total) = (None, None, None);
+    let mut details = Usage::default();
+    for (index, key, value) in members {
+        let (key, value) = (at(key)?, at(value)?);
+        match key {
+            "prompt_tokens" => prompt = Some(value.parse().ok()?),
+            "completion_tokens" => completion = Some(value.parse().ok()?),
+            "total_tokens" => total = Some(value.parse().ok()?),
+            "prompt_tokens_details" | "completion_tokens_details" if value.starts_with('{') => {
+                for (_, name, value) in places.within(index) {
+                    let value = at(value)?;
+                    *detail(&mut details, key, at(name)?)? = if value == "null" { None } else { Some(value.parse().ok()?) };
+                }
+            }
+            "prompt_tokens_details" | "completion_tokens_details" if value == "null" => {}
+            _ => return None,
+        }
+    }
+    let (prompt, completion): (u64, u64) = (prompt?, completion?);
+    let beside = counts_reasoning_beside(prompt, completion, details.reasoning, Some(total?));
+    Some(Usage { prompt, completion: completion + if beside { details.reasoning.unwrap_or(0) } else { 0 }, ..details })
+}
+
+/// The place of a count in one of the two objects of details; `None` for one that OpenAI does not have.
+fn detail<'u>(usage: &'u mut Usage, details: &str, name: &str) -> Option<&'u mut Option<u64>> {
+    Some(match (details, name) {
+        ("prompt_tokens_details", "cached_tokens") => &mut usage.cached,
+        ("prompt_tokens_details", "audio_tokens") => &mut usage.audio_in,
+        ("completion_tokens_details", "reasoning_tokens") => &mut usage.reasoning,
+        ("completion_tokens_details", "audio_tokens") => &mut usage.audio_out,
+        ("completion_tokens_details", "accepted_prediction_tokens") => &mut usage.accepted_prediction,
+        ("completion_tokens_details", "rejected_prediction_tokens") => &mut usage.rejected_prediction,
+        _ => return None,
     })
 }
 

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use crate::base::json::{Flaw, Places};
 use crate::chat::ApiError;
-use crate::dialect::View;
+use crate::dialect::{Layout, View};
 
 /// The longest model name, in bytes.
 const MODEL_LIMIT: usize = 512;
@@ -25,7 +25,17 @@ pub fn chat(body: &[u8]) -> Result<View, ApiError> {
     let view = view(&fields)?;
     check_choices(&fields, "n")?;
     check_messages(&fields)?;
-    Ok(view)
+    Ok(View { layout: layout(&fields), ..view })
+}
+
+fn layout(fields: &Fields<'_>) -> Layout {
+    let of_messages = fields.find("messages").into_iter().flat_map(|(.., list)| fields.places.within(*list));
+    let mut names = of_messages.flat_map(|(message, ..)| fields.places.within(message)).map(|(_, key, _)| key);
+    Layout {
+        fields: fields.places.outermost().map(|(_, key, value)| (key, value)).collect(),
+        // A name that is spelt with escapes could be any.
+        answers_calls: names.any(|key| fields.body.get(key).is_some_and(|key| key == "tool_call_id" || key.contains('\\'))),
+    }
 }
 
 /// What there is to know of a request to another endpoint of the API.
@@ -110,6 +120,7 @@ pub fn view(fields: &Fields<'_>) -> Result<View, ApiError> {
         stream,
         include_usage: stream && fields.get("stream_options").is_some_and(includes_usage),
         max_tokens: limits.into_iter().flatten().next(),
+        ..View::default()
     })
 }
 

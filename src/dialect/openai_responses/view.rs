@@ -27,7 +27,7 @@ pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
         fields.take::<f64>(&[name])?;
     }
     check_input(fields.raw(&["input"]).as_deref())?;
-    Ok(View { model, stream, include_usage: true, max_tokens })
+    Ok(View { model, stream, include_usage: true, max_tokens, ..View::default() })
 }
 
 fn check_input(input: Option<&RawValue>) -> Result<(), ApiError> {
@@ -52,7 +52,10 @@ mod tests {
     #[test]
     fn the_shape_is_checked_and_routing_is_told() {
         let good = r#"{"model":"m","input":[{"role":"user","content":"hi"}],"stream":true,"max_output_tokens":9}"#;
-        assert_eq!(view(good.as_bytes()).unwrap(), View { model: "m".into(), stream: true, include_usage: true, max_tokens: Some(9) });
+        assert_eq!(
+            view(good.as_bytes()).unwrap(),
+            View { model: "m".into(), stream: true, include_usage: true, max_tokens: Some(9), ..View::default() }
+        );
         for (body, code, param) in [
             (good.replace(r#""model":"m","#, ""), "missing_required_parameter", Some("model")),
             (good.replace(r#""m""#, "\"\""), "invalid_value", Some("model")),

@@ -8,6 +8,10 @@ pub fn fits(names: &[String], except: &[String], model: &str) -> bool {
 
 /// Whether `text` matches `pattern`, in which each `*` stands for any text.
 fn matches(pattern: &str, text: &str) -> bool {
+    // Most patterns begin unlike the text.
+    if pattern.as_bytes().first().is_some_and(|first| *first != b'*' && text.as_bytes().first() != Some(first)) {
+        return false;
+    }
     let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
     let Some(rest) = text.strip_prefix(head) else { return false };
     rest.char_indices().map(|(at, _)| at).chain([rest.len()]).any(|at| rest.get(at..).is_some_and(|rest| matches(tail, rest)))

@@ -39,9 +39,10 @@ pub(super) fn wish(headers: &HeaderMap) -> Wish {
 /// written in an unusual way is not taken for it.
 pub(super) fn is_deterministic(body: &[u8]) -> bool {
     let (mut cold, mut one) = (false, true);
-    for (name, place) in json::members(body) {
-        let value = body.get(place).unwrap_or_default();
-        match name {
+    for (name, value) in json::members(body) {
+        let text = |place| body.get(place).unwrap_or_default();
+        let value = text(value);
+        match text(name) {
             b"temperature" => cold = std::str::from_utf8(value).is_ok_and(|text| text.parse::<f64>().is_ok_and(|number| number == 0.0)),
             b"n" => one = matches!(value, b"1" | b"null"),
             // An escape could hide one of the two.

@@ -1,7 +1,7 @@
 //! What is seen of a request, and what is refused at first sight.
 
 use super::super::view::{GenericView, chat, generic};
-use crate::dialect::View;
+use crate::dialect::{Layout, View};
 
 const MESSAGES: &str = r#""messages":[{"role":"user","content":"hi"}]"#;
 
@@ -20,8 +20,13 @@ fn a_good_request_is_seen() {
     let body = format!(
         r#"{{"model":"a/b","stream":true,"stream_options":{{"include_usage":true}},"max_tokens":5,"max_completion_tokens":7,"x":1,{MESSAGES}}}"#
     );
-    let expected = View { model: "a/b".into(), stream: true, include_usage: true, max_tokens: Some(7) };
-    assert_eq!(chat(body.as_bytes()), Ok(expected));
+    let expected = View { model: "a/b".into(), stream: true, include_usage: true, max_tokens: Some(7), ..View::default() };
+    let found = chat(body.as_bytes()).unwrap();
+    let names: Vec<&str> = found.layout.fields.iter().map(|(name, _)| &body[name.clone()]).collect();
+    assert_eq!(names, ["model", "stream", "stream_options", "max_tokens", "max_completion_tokens", "x", "messages"]);
+    let values = &found.layout.fields;
+    assert_eq!((&body[values[0].1.clone()], &body[values[5].1.clone()], found.layout.answers_calls), ("\"a/b\"", "1", false));
+    assert_eq!(View { layout: Layout::default(), ..found }, expected);
     assert_eq!(generic(br#"{"model":"e","input":"x"}"#), Ok(GenericView { model: Some("e".into()), stream: false }));
     assert_eq!(generic(br#"{"stream":true}"#), Ok(GenericView { model: None, stream: true }));
     assert_eq!(generic(br#"{"model":7}"#).unwrap_err().param.as_deref(), Some("model"));
@@ -74,4 +79,16 @@ fn broken_json_is_told_with_its_place_and_without_its_content() {
     }
     let deep = format!("{{\"a\":{}1{}}}", "[".repeat(10_000), "]".repeat(10_000));
     assert_eq!(code(&deep).0.as_deref(), Some("invalid_json"));
+}
+
+#[test]
+fn results_of_calls_are_noted() {
+    for (message, expected) in [
+        (r#"{"role":"tool","tool_call_id":"c","content":"x"}"#, true),
+        (r#"{"role":"tool","tool_call_\u0069d":"c","content":"x"}"#, true),
+        (r#"{"role":"user","content":"tool_call_id"}"#, false),
+    ] {
+        let body = format!(r#"{{"model":"m","messages":[{message}]}}"#);
+        assert_eq!(chat(body.as_bytes()).unwrap().layout.answers_calls, expected, "{message}");
+    }
 }

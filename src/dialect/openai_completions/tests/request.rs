@@ -52,7 +52,7 @@ fn the_default_of_the_api_is_kept_and_one_prompt_may_be_a_list() {
     assert_eq!((request.sampling.max_tokens, request.sampling.logprobs, request.stream), (Some(16), None, false));
     assert_eq!((request.stop, request.messages.len()), (vec!["END".to_owned()], 1));
     let view = OpenAiCompletions.view(br#"{"model":"m","prompt":[1,2]}"#).unwrap();
-    assert_eq!(view, View { model: "m".into(), stream: false, include_usage: false, max_tokens: Some(16) });
+    assert_eq!(view, View { model: "m".into(), stream: false, include_usage: false, max_tokens: Some(16), ..View::default() });
 }
 
 #[test]
