@@ -41,8 +41,16 @@ pub(super) fn is_known(provider: &str) -> bool {
     providers().any(|known| known == provider)
 }
 
-/// Gives the container at `pointer` what it lacks. Names what was added, and what it is warned of.
-pub(super) fn add(patch: &mut Patch, pointer: &str, settings: &Settings, warnings: &mut Vec<String>) -> Vec<String> {
+/// The names of a container's variables that were changed.
+#[derive(Debug, Default)]
+pub(super) struct Changed {
+    pub added: Vec<String>,
+    /// Lists of hosts to which the loopback addresses were appended.
+    pub extended: Vec<String>,
+}
+
+/// Gives the container at `pointer` what it lacks, and notes what it is warned of.
+pub(super) fn add(patch: &mut Patch, pointer: &str, settings: &Settings, warnings: &mut Vec<String>) -> Changed {
     let env = format!("{pointer}/env");
     let from_elsewhere = !patch.list(&format!("{pointer}/envFrom")).is_empty();
     let mut added = Vec::new();
@@ -70,21 +78,21 @@ pub(super) fn add(patch: &mut Patch, pointer: &str, settings: &Settings, warning
         let name = patch.get(&format!("{pointer}/name")).and_then(Value::as_str).unwrap_or_default().to_owned();
         warnings.push(format!("the container `{name}` takes variables from elsewhere (envFrom); those added here win over them"));
     }
-    added.extend(bypass(patch, &env));
-    added
+    let mut changed = Changed { added, extended: Vec::new() };
+    bypass(patch, &env, &mut changed);
+    changed
 }
 
 /// Keeps requests to loopback addresses away from a proxy that the container uses.
-fn bypass(patch: &mut Patch, env: &str) -> Vec<String> {
-    let mut added = Vec::new();
+fn bypass(patch: &mut Patch, env: &str, changed: &mut Changed) {
     if !PROXIES.iter().any(|name| position(patch.list(env), name).is_some()) {
-        return added;
+        return;
     }
     for name in NO_PROXY {
         match position(patch.list(env), name) {
             None => {
                 patch.push(env, json!({"name": name, "value": LOOPBACK}));
-                added.push(name.to_owned());
+                changed.added.push(name.to_owned());
             }
             Some(at) => {
                 let pointer = format!("{env}/{at}");
@@ -92,19 +100,17 @@ fn bypass(patch: &mut Patch, env: &str) -> Vec<String> {
                 if let Some(value) = value.filter(|value| !value.split(',').any(|host| host.trim() == "127.0.0.1")) {
                     let joined = if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") };
                     patch.set(&pointer, "value", joined.into());
+                    changed.extended.push(name.to_owned());
                 }
             }
         }
     }
-    added
 }
 
 /// A hosts list without what [`bypass`] appended.
 pub(super) fn without_loopback(value: &str) -> Option<&str> {
-    value.strip_suffix(LOOPBACK).and_then(|rest| rest.strip_suffix(','))
+    value.strip_suffix(LOOPBACK).map(|rest| rest.strip_suffix(',').unwrap_or(rest))
 }
-
-pub(super) const HOSTS: [&str; 2] = NO_PROXY;
 
 fn position(env: &[Value], name: &str) -> Option<usize> {
     env.iter().position(|variable| variable.get("name").is_some_and(|own| own == name))

@@ -56,7 +56,7 @@ pub fn inject(pod: Value, settings: &Settings, cluster: Cluster, asked: bool) ->
     check(&pod, &settings, native)?;
     let mut patch = Patch::new(pod);
     let has_sidecar = add_sidecar(&mut patch, &settings, native);
-    let mut added = variables(&patch);
+    let (mut added, mut extended) = (variables(&patch), hosts(&patch));
     if settings.env != EnvironmentMode::Off {
         for list in ["initContainers", "containers"] {
             for index in 0..patch.list(&format!("/spec/{list}")).len() {
@@ -67,13 +67,15 @@ pub fn inject(pod: Value, settings: &Settings, cluster: Cluster, asked: bool) ->
                 if name == NAME || too_early || !takes_variables(&settings, &name) {
                     continue;
                 }
-                let names = environment::add(&mut patch, &pointer, &settings, &mut warnings);
-                added.entry(name).or_default().extend(names);
+                let changed = environment::add(&mut patch, &pointer, &settings, &mut warnings);
+                extended.entry(name.clone()).or_default().extend(changed.extended);
+                added.entry(name).or_default().extend(changed.added);
             }
         }
     }
     added.retain(|_, names| !names.is_empty());
-    mark(&mut patch, &settings, &added, has_sidecar);
+    extended.retain(|_, names| !names.is_empty());
+    mark(&mut patch, &settings, &added, &extended, has_sidecar);
     Ok(Done::Injected { patch, warnings })
 }
 
@@ -160,6 +162,11 @@ pub(super) fn variables(patch: &Patch) -> BTreeMap<String, Vec<String>> {
     noted(patch, "env")
 }
 
+/// The lists of hosts that were made longer then, for each container.
+pub(super) fn hosts(patch: &Patch) -> BTreeMap<String, Vec<String>> {
+    noted(patch, "hosts")
+}
+
 /// The labels that were added then.
 pub(super) fn labels(patch: &Patch) -> Vec<String> {
     noted(patch, "labels")
@@ -172,7 +179,13 @@ fn noted<T: DeserializeOwned + Default>(patch: &Patch, what: &str) -> T {
 }
 
 /// Says in the pod what was done to it.
-fn mark(patch: &mut Patch, settings: &Settings, added: &BTreeMap<String, Vec<String>>, had_sidecar: bool) {
+fn mark(
+    patch: &mut Patch,
+    settings: &Settings,
+    added: &BTreeMap<String, Vec<String>>,
+    extended: &BTreeMap<String, Vec<String>>,
+    had_sidecar: bool,
+) {
     if had_sidecar && patch.is_empty() {
         return;
     }
@@ -187,6 +200,6 @@ fn mark(patch: &mut Patch, settings: &Settings, added: &BTreeMap<String, Vec<Str
     if !has_label(patch, INJECTED) {
         patch.set("/metadata/labels", INJECTED, "true".into());
     }
-    let status = json!({"version": env!("CARGO_PKG_VERSION"), "env": added, "labels": labels});
+    let status = json!({"version": env!("CARGO_PKG_VERSION"), "env": added, "hosts": extended, "labels": labels});
     patch.set("/metadata/annotations", STATUS, status.to_string().into());
 }

@@ -11,7 +11,7 @@ pub fn remove(pod: Value) -> Patch {
     if patch.get("/metadata/annotations").and_then(|map| map.get(STATUS)).is_none() {
         return patch;
     }
-    let added = pod::variables(&patch);
+    let (added, extended) = (pod::variables(&patch), pod::hosts(&patch));
     for list in ["/spec/initContainers", "/spec/containers"] {
         for index in 0..patch.list(list).len() {
             let name = patch.list(list).get(index).and_then(|item| item.get("name")).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -20,7 +20,9 @@ pub fn remove(pod: Value) -> Patch {
                     |variable: &Value| variable.get("name").and_then(Value::as_str).is_some_and(|own| names.iter().any(|name| name == own));
                 patch.remove_items(&format!("{list}/{index}/env"), is_added);
             }
-            restore_hosts(&mut patch, &format!("{list}/{index}/env"));
+            for hosts in extended.get(&name).into_iter().flatten() {
+                restore_hosts(&mut patch, &format!("{list}/{index}/env"), hosts);
+            }
         }
         patch.remove_items(list, |item| item.get("name").is_some_and(|name| name == NAME));
     }
@@ -34,10 +36,10 @@ pub fn remove(pod: Value) -> Patch {
     patch
 }
 
-fn restore_hosts(patch: &mut Patch, env: &str) {
+fn restore_hosts(patch: &mut Patch, env: &str, hosts: &str) {
     for at in 0..patch.list(env).len() {
         let pointer = format!("{env}/{at}");
-        let is_hosts = patch.get(&format!("{pointer}/name")).is_some_and(|name| environment::HOSTS.iter().any(|own| name == own));
+        let is_hosts = patch.get(&format!("{pointer}/name")).is_some_and(|name| name == hosts);
         let value = patch.get(&format!("{pointer}/value")).and_then(Value::as_str).and_then(environment::without_loopback);
         if let Some(value) = value.filter(|_| is_hosts).map(str::to_owned) {
             patch.set(&pointer, "value", value.into());

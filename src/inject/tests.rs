@@ -75,6 +75,8 @@ fn what_was_put_in_can_be_taken_out() {
         pod(),
         with(pod(), "/spec/containers/0/env", own),
         with(pod(), "/spec/containers/0/env", hosts),
+        with(pod(), "/spec/containers/0/env", json!([{"name": "HTTP_PROXY", "value": "http://p"}, {"name": "no_proxy", "value": ""}])),
+        with(pod(), "/spec/containers/0/env", json!([{"name": "NO_PROXY", "value": ".svc,127.0.0.1,localhost,::1"}])),
         with(pod(), "/spec/volumes", json!([{"name": "v"}])),
         with(pod(), "/metadata/annotations", json!({"a": "b"})),
     ] {
