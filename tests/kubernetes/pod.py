@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+import pytest
+
 PROJECT = Path(__file__).resolve().parents[2]
 SDK_PYTHON = PROJECT / ".tools/python/bin/python"
 POD, VENDOR = "10.77.0.1", "10.77.0.2"
@@ -23,8 +25,11 @@ class Namespaces:
     """Two network namespaces, of which nothing is left when it ends."""
 
     def __init__(self) -> None:
+        possible = [flags for flags in ([], ["--user", "--map-root-user"]) if not subprocess.call(["unshare", *flags, "--net", "true"])]
+        if not possible:
+            pytest.skip("NOT RUN: this machine lets nobody make network namespaces")
         # A user of no rights makes them in a user namespace of its own.
-        self.user = ["--user"] if os.getuid() != 0 else []
+        self.user = possible[0][:1]
         mapped = ["--user", "--map-root-user"] if self.user else []
         self.holders = [self._hold(["unshare", *mapped, "--net"])]
         self.holders.append(self._hold([*self.inside(0), "unshare", "--net"]))

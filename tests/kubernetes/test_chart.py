@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -200,6 +201,25 @@ def test_arguments_are_known(values: Path | None, binary: Path) -> None:
                 helped = subprocess.run([binary, container["args"][0], "--help"], capture_output=True, text=True, check=True).stdout
                 for argument in container["args"][1:]:
                     assert argument.split("=")[0] in helped
+
+
+@pytest.mark.parametrize(("part", "file"), [("prometheusRule", "alerts.yaml"), ("dashboard", "dashboard.json")])
+def test_alerts_and_dashboard_are_the_files(part: str, file: str) -> None:
+    rendered = template("--set", f"monitoring.{part}.enabled=true")
+    source = CHART / "files" / file
+    if not source.exists():
+        assert file in rendered.stderr
+        return
+    assert rendered.returncode == 0, rendered.stderr
+    found = manifests(rendered.stdout)
+    if part == "dashboard":
+        (dashboard,) = [m for m in named(found, "ConfigMap") if "grafana_dashboard" in m["metadata"]["labels"]]
+        assert json.loads(dashboard["data"]["llm-sidecar.json"]) == json.loads(source.read_text())
+    else:
+        (rule,) = named(found, "PrometheusRule")
+        assert rule["spec"] == yaml.safe_load(source.read_text())
+        without = template("--set", f"monitoring.{part}.enabled=true", operator=False)
+        assert without.returncode == 0 and not named(manifests(without.stdout), "PrometheusRule")
 
 
 @pytest.mark.parametrize(
