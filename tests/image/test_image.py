@@ -45,6 +45,7 @@ def test_what_it_says_of_itself() -> None:
 
 
 def test_size() -> None:
+    # As registries and nodes count it.
     packed = sum(layer["size"] for layer in inspect("--raw")["layers"])
     print(f"{packed / MIB:.1f} MiB packed")
     assert packed <= 25 * MIB
@@ -53,7 +54,6 @@ def test_size() -> None:
 def test_nothing_but_the_binary_is_in_it(root: Path) -> None:
     files = {str(path.relative_to(root)) for path in root.rglob("*") if not path.is_dir()}
     assert files == {BINARY, SBOM}
-    assert (root / BINARY).stat().st_size <= 25 * MIB
     for path in [root / BINARY, root / SBOM]:
         assert not path.is_symlink() and not path.stat().st_mode & (stat.S_ISUID | stat.S_ISGID | stat.S_IWGRP | stat.S_IWOTH)
     linked = subprocess.run(["ldd", root / BINARY], capture_output=True, text=True, check=False)
