@@ -51,10 +51,11 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- end -}}
 {{- end -}}
 
-{{/* The Secret that holds the webhook's certificate. */}}
+{{/* The Secret that holds the webhook's certificate. Each mode has its own, so that an upgrade to another mode, which removes what the
+     chart held before, does not remove the new one. */}}
 {{- define "llm-sidecar.injector.secret" -}}
 {{- with .Values.injector.certificates -}}
-{{- if eq .mode "existing" }}{{ .existingSecret }}{{ else }}{{ printf "%s-tls" (include "llm-sidecar.injector" $) }}{{ end -}}
+{{- if eq .mode "existing" }}{{ .existingSecret }}{{ else }}{{ printf "%s-%s" (include "llm-sidecar.injector" $) (get (dict "selfManaged" "tls" "hook" "hook-tls" "certManager" "issued-tls") .mode) }}{{ end -}}
 {{- end -}}
 {{- end -}}
 
