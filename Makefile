@@ -31,17 +31,23 @@ build: setup-rust ## the release binary, target/release/llm-sidecar
 	$(CARGO) build --locked --release
 
 .PHONY: test
-test: lint test-rust test-loom test-sdk test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
+test: lint test-rust test-loom test-api test-sdk test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
 	@echo "make test: all passed"
 
 .PHONY: test-rust
 test-rust: setup-rust ## unit and integration tests
 	scripts/setup chaos || echo "make test-rust: some chaos tests will not run"
+	scripts/setup postgres || echo "make test-rust: the tests with PostgreSQL will not run"
 	$(CARGO) test --locked
 
 .PHONY: test-loom
 test-loom: setup-rust ## checks every interleaving of the code that threads share
 	CARGO_TARGET_DIR=$(TARGET)/loom $(CARGO) test --locked --manifest-path tests/loom/Cargo.toml
+
+.PHONY: test-api
+test-api: setup-rust ## the admin API against the description it serves of itself (Schemathesis)
+	$(CARGO) build --locked
+	scripts/test-api
 
 .PHONY: test-sdk
 test-sdk: setup-rust ## the official SDKs (Python, Node) against the proxy and the simulator

@@ -1,6 +1,8 @@
 //! Floor 10: the only file that knows everyone. A configuration becomes a runtime, listeners and threads; a signal ends them
 //! in good order.
 
+pub mod store;
+
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,11 +16,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::admin::{LogLevel, SetLevel};
 use crate::config::{self, Config, LogFormat, Overrides, SealedValues, Source};
+use crate::control::Control as ControlPlane;
 use crate::kms::Keys;
 use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
+use crate::store::Store;
 use crate::upstream::Pool;
 use crate::{admin, simulate, vendor, webhook};
 
@@ -27,9 +31,16 @@ const PARTING: Duration = Duration::from_millis(500);
 
 /// Runs the sidecar until it is told to stop.
 pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()> {
-    let load = loader(Source::find(given, &env), overrides);
-    let config = load().map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
+    let source = Source::find(given, &env);
+    let keys = Keys::default();
+    let store = store::open(&source)?;
+    let (stored, away) = store.as_ref().map(|store| store::read(store)).transpose()?.unwrap_or_default();
+    let load = loader(source, overrides, keys.clone());
+    let config = load(&stored.document).map_err(|failure| anyhow::anyhow!("{}", failure.errors.join("\n\n")))?;
     let log_level = start_log(&config.log);
+    if let Some(error) = away {
+        tracing::error!(error, "the store cannot be reached; until it can, only what the file says is served");
+    }
     for warning in &config.warnings {
         tracing::warn!(warning, "configuration");
     }
@@ -40,7 +51,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
     let data = bind(&config.listen, "data")?;
     let admin = bind(&config.admin.listen, "admin")?;
     let workers = config.server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
-    let runtime = Arc::new(Runtime::new(config, load).map_err(anyhow::Error::msg)?);
+    let runtime = Arc::new(Runtime::new(config, stored, load).map_err(anyhow::Error::msg)?);
     let drain = Arc::new(Drain::default());
     let access_log = Arc::new(AccessLog::default());
     let capacity = Arc::new(server::Capacity::default());
@@ -59,22 +70,38 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         })
         .collect::<anyhow::Result<Vec<_>>>()?;
     drop(data);
-    control_runtime.block_on(control(Control { runtime, drain, log_level, capacity, phase, admin, threads, signals }))?;
+    control_runtime.block_on(control(Control {
+        runtime,
+        drain,
+        log_level,
+        capacity,
+        phase,
+        admin,
+        threads,
+        signals,
+        store: store.clone(),
+        keys,
+        access_log: Arc::clone(&access_log),
+    }))?;
     access_log.flush();
+    if let Some(store) = store {
+        store.close();
+    }
     Ok(())
 }
 
 /// Reads the configuration anew each time it is called.
-fn loader(source: Source, overrides: Overrides) -> Load {
+fn loader(source: Source, overrides: Overrides, keys: Keys) -> Load {
     let facts = vendor::facts();
-    let keys = Keys::default();
-    Box::new(move || {
-        let mut config = source.load(&facts, &env, &|secrets| keys.sealer(secrets)).map_err(|failed| {
+    Box::new(move |stored| {
+        let mut config = source.load_over(&facts, &env, &|secrets| keys.sealer(secrets), stored).map_err(|failed| {
             let errors = failed.diagnostics.iter().filter(|d| d.severity == config::Severity::Error);
-            LoadFailure { errors: errors.map(ToString::to_string).collect(), files: failed.files, hash: failed.hash }
+            let errors = errors.map(ToString::to_string).collect();
+            LoadFailure { errors, diagnostics: failed.diagnostics, files: failed.files, hash: failed.hash }
         })?;
         overrides.apply(&mut config).map_err(|error| LoadFailure {
             errors: vec![error],
+            diagnostics: Vec::new(),
             files: config.files.clone(),
             hash: config.hash.clone(),
         })?;
@@ -121,6 +148,9 @@ struct Control {
     admin: Vec<TcpListener>,
     threads: Vec<JoinHandle<()>>,
     signals: Signals,
+    store: Option<Arc<Store>>,
+    keys: Keys,
+    access_log: Arc<AccessLog>,
 }
 
 struct Signals {
@@ -141,13 +171,29 @@ impl Signals {
 
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
-    let Control { runtime, drain, log_level, capacity, phase, admin: listeners, threads, mut signals } = control;
+    let Control { runtime, drain, log_level, capacity, phase, admin: listeners, threads, mut signals, store, keys, access_log } = control;
     let status = runtime.status();
     let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
     let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
+    let control = store.map(|store| Arc::new(ControlPlane::new(Arc::clone(&runtime), store, keys)));
     let measured = Arc::clone(&runtime);
     tokio::spawn(async move { capacity.watch(&measured).await });
-    let admin = Arc::new(admin::Admin { runtime: Arc::clone(&runtime), drain: Arc::clone(&drain), log_level, reloaded });
+    let worker = Arc::new(Worker {
+        runtime: Arc::clone(&runtime),
+        pool: Pool::default(),
+        access_log,
+        drain: Arc::clone(&drain),
+        mirrored: Mirrored::default(),
+    });
+    let admin = Arc::new(admin::Admin {
+        worker,
+        runtime: Arc::clone(&runtime),
+        drain: Arc::clone(&drain),
+        log_level,
+        reloaded,
+        control: control.clone(),
+    });
+    let mut news = control.map(store::listen).transpose()?;
     for listener in listeners {
         let admin = Arc::clone(&admin);
         tokio::spawn(async move {
@@ -162,6 +208,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => { admin.reload().await; }
             Some(()) = changes.recv() => { admin.reload().await; }
+            () = store::heard(&mut news) => { admin.follow().await; }
         }
     }
     tracing::info!("stopping");

@@ -10,9 +10,9 @@
 //! | 10 | [`app`] | the only one that knows everyone: configuration to parts to tasks to drain |
 //! | 9 | [`webhook`] | the admission webhook of Kubernetes |
 //! | 8 | [`server`], [`admin`], [`simulate`] | the data listener; health, metrics, configuration status; the vendor simulator |
-//! | 7 | [`proxy`] | the life of a request |
+//! | 7 | [`control`], [`proxy`] | changing the running configuration through the store; the life of a request |
 //! | 6 | [`kms`], [`runtime`] | keys that key services hold; the running configuration: snapshot, reload, file watcher |
-//! | 5 | [`upstream`] | connections to vendors |
+//! | 5 | [`store`], [`upstream`] | what is made through the admin API; connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`] | the wire formats, each in both directions |
 //! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`], [`price`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time, and what it may cost; what models cost |
@@ -44,6 +44,7 @@ pub mod chat;
 pub mod cli;
 pub mod codec;
 pub mod config;
+pub mod control;
 pub mod dialect;
 pub mod inject;
 pub mod kms;
@@ -55,6 +56,7 @@ pub mod runtime;
 pub mod seal;
 pub mod server;
 pub mod simulate;
+pub mod store;
 pub mod upstream;
 pub mod vault;
 pub mod vendor;

@@ -1,6 +1,7 @@
 //! From a request to the admin listener to its answer: route, permission, body, action.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{HOST, HeaderName, ORIGIN};
@@ -11,32 +12,48 @@ use serde_json::Value;
 use super::answer::{self, Answer, Problem, text};
 use super::auth::{self, Caller, Refused};
 use super::call::{self, Call};
-use super::metrics;
 use super::routes::{self, Action, Found, Route};
 use super::serve::Admin;
 use super::upstreams::{self, Hand};
+use super::{client_keys, metrics, openapi, probe, resources, settings, sync, trail};
 use crate::base::id;
 use crate::config::Permission;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer.
-pub(super) async fn handle<B>(admin: &Admin, address: IpAddr, request: Request<B>) -> Answer
+pub(super) async fn handle<B>(admin: &Arc<Admin>, address: IpAddr, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let request_id = id::request_id();
-    let answered = match let_in(admin, address, request, request_id.clone()).await {
-        Ok((route, call)) => act(admin, route.action, &call).await,
+    let method = request.method().clone();
+    let mut caller = None;
+    let answered = match let_in(admin, address, request, &request_id, &mut caller).await {
+        Ok((route, call)) => act(admin, route.action, Arc::new(call)).await,
         Err(problem) => Err(problem),
     };
-    let answer = answered.unwrap_or_else(|problem| problem.answer(&request_id));
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(problem) => {
+            if let Some(caller) = caller.filter(|_| !matches!(method, Method::GET | Method::HEAD)) {
+                trail::refused(admin, &caller, address, &request_id, &problem).await;
+            }
+            problem.answer(&request_id)
+        }
+    };
     answer::with(answer, REQUEST_ID, &request_id)
 }
 
 /// Finds the route and lets the caller in before anything of the body is read.
-async fn let_in<B>(admin: &Admin, address: IpAddr, request: Request<B>, request_id: String) -> Result<(&'static Route, Call), Problem>
+async fn let_in<B>(
+    admin: &Admin,
+    address: IpAddr,
+    request: Request<B>,
+    request_id: &str,
+    known: &mut Option<Caller>,
+) -> Result<(&'static Route, Call), Problem>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -50,27 +67,36 @@ where
         }
         Found::Nothing => return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_url", "there is nothing at this path")),
     };
-    let caller = route.needs.map(|needs| authorize(admin, &head.headers, needs)).transpose()?;
+    let caller = match route.needs {
+        None => None,
+        Some(needs) => {
+            let caller = known.insert(authenticate(admin, &head.headers)?).clone();
+            permit(&caller, needs)?;
+            Some(caller)
+        }
+    };
     if caller.is_some() && is_foreign(&head.headers) {
         return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "a page of another origin may not use the admin API"));
     }
     let query = call::read_query(head.uri.query().unwrap_or_default())?;
     let takes_body = !matches!(head.method, Method::GET | Method::HEAD);
     let body = if takes_body { call::read_body(body).await? } else { Bytes::new() };
-    Ok((route, Call { caller, address, request_id, names, query, headers: head.headers, body }))
+    Ok((route, Call { caller, address, request_id: request_id.to_owned(), names, query, headers: head.headers, body }))
 }
 
-/// The request's caller, if its role has the permission.
-fn authorize(admin: &Admin, headers: &HeaderMap, needs: Permission) -> Result<Caller, Problem> {
+fn authenticate(admin: &Admin, headers: &HeaderMap) -> Result<Caller, Problem> {
     let snapshot = admin.runtime.snapshot();
-    let caller = auth::authenticate(&snapshot.config.admin.tokens, headers).map_err(|refused| match refused {
+    auth::authenticate(&snapshot.config.admin.tokens, headers).map_err(|refused| match refused {
         Refused::Closed => Problem::new(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
         Refused::Unknown => {
             Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "a valid admin token is needed: `Authorization: Bearer …`")
         }
-    })?;
+    })
+}
+
+fn permit(caller: &Caller, needs: Permission) -> Result<(), Problem> {
     if caller.role.may(needs) {
-        return Ok(caller);
+        return Ok(());
     }
     let detail = format!("the role `{}` lacks the permission `{}`", caller.role.name, needs.as_str());
     Err(Problem::new(StatusCode::FORBIDDEN, "permission_denied", detail))
@@ -84,7 +110,7 @@ fn is_foreign(headers: &HeaderMap) -> bool {
     origin.is_none() || origin != host
 }
 
-async fn act(admin: &Admin, action: Action, call: &Call) -> Result<Answer, Problem> {
+async fn act(admin: &Arc<Admin>, action: Action, call: Arc<Call>) -> Result<Answer, Problem> {
     let snapshot = admin.runtime.snapshot();
     Ok(match action {
         Action::Root => text("text/plain", index()),
@@ -96,22 +122,46 @@ async fn act(admin: &Admin, action: Action, call: &Call) -> Result<Answer, Probl
         }
         Action::Ready => text("text/plain", "ready\n"),
         Action::Metrics => metrics::page(admin, &call.headers),
+        Action::OpenApi => answer::ok(&openapi::document()),
         Action::LogLevel => answer::ok(&admin.log_level.view()),
         Action::SetLogLevel => {
             let wrong = |detail| Problem::bad("invalid_value", "level", detail);
+            let wanted = String::from_utf8_lossy(&call.body).into_owned();
+            trail::note(admin, &call, "logs.level", wanted, Value::Null).await?;
             answer::ok(&admin.log_level.change(call.who(), &call.body).map_err(wrong)?)
         }
-        Action::ConfigStatus => answer::ok(&serde_json::to_value(admin.runtime.status()).unwrap_or(Value::Null)),
+        Action::Config => settings::effective(admin, &call)?,
+        Action::ConfigStatus => answer::ok(&settings::status(admin, &admin.runtime.status())),
+        Action::ConfigValidate => on_thread(admin, &call, settings::validate).await?,
         Action::ConfigReload => {
+            trail::note(admin, &call, "config.reload", String::new(), Value::Null).await?;
             let status = admin.reload().await;
             let code = if status.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-            answer::json(code, &serde_json::to_value(status).unwrap_or(Value::Null))
+            answer::json(code, &settings::status(admin, &status))
         }
         Action::Limits => answer::ok(&upstreams::limits(&snapshot)),
         Action::Breakers => answer::ok(&upstreams::breakers(&snapshot)),
-        Action::BreakersForceOpen => by_hand(admin, call, Hand::ForceOpen)?,
-        Action::BreakersReset => by_hand(admin, call, Hand::Reset)?,
+        Action::BreakersForceOpen => by_hand(admin, &call, Hand::ForceOpen).await?,
+        Action::BreakersReset => by_hand(admin, &call, Hand::Reset).await?,
+        Action::List(kind) => on_thread(admin, &call, move |admin, call| resources::list(admin, call, kind)).await?,
+        Action::Get(kind) => on_thread(admin, &call, move |admin, call| resources::get(admin, call, kind)).await?,
+        Action::Write(kind, how) => on_thread(admin, &call, move |admin, call| resources::write(admin, call, kind, how)).await?,
+        Action::TestProvider => probe::run(admin, &call).await?,
+        Action::SyncModels => sync::run(admin, &call).await?,
+        Action::IssueKey => on_thread(admin, &call, client_keys::issue).await?,
+        Action::RevokeKey => on_thread(admin, &call, client_keys::revoke).await?,
+        Action::Audit => on_thread(admin, &call, trail::list).await?,
     })
+}
+
+/// Does what may wait for the store or for files.
+async fn on_thread(
+    admin: &Arc<Admin>,
+    call: &Arc<Call>,
+    work: impl FnOnce(&Admin, &Call) -> Result<Answer, Problem> + Send + 'static,
+) -> Result<Answer, Problem> {
+    let (admin, call) = (Arc::clone(admin), Arc::clone(call));
+    resources::blocking(move || work(&admin, &call)).await
 }
 
 fn index() -> String {
@@ -120,10 +170,11 @@ fn index() -> String {
     format!("llm-sidecar admin: {}\n", paths.join(" "))
 }
 
-fn by_hand(admin: &Admin, call: &Call, hand: Hand) -> Result<Answer, Problem> {
-    let done = upstreams::act(&admin.runtime.snapshot(), hand, call)?;
-    tracing::info!(who = call.who(), ?hand, query = ?call.query, %done, "breakers were changed by hand");
-    Ok(answer::ok(&done))
+async fn by_hand(admin: &Admin, call: &Call, hand: Hand) -> Result<Answer, Problem> {
+    let snapshot = admin.runtime.snapshot();
+    let choice = upstreams::choose(&snapshot, hand, call)?;
+    trail::note(admin, call, hand.as_str(), choice.provider.clone(), choice.shown()).await?;
+    Ok(answer::ok(&upstreams::act(&snapshot, hand, &choice)))
 }
 
 #[cfg(test)]

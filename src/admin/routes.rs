@@ -3,7 +3,9 @@
 
 use http::Method;
 
+use super::resources::Write;
 use crate::config::Permission;
+use crate::store::Kind;
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,12 +16,23 @@ pub(super) enum Action {
     Metrics,
     LogLevel,
     SetLogLevel,
+    Config,
     ConfigStatus,
+    ConfigValidate,
     ConfigReload,
     Limits,
     Breakers,
     BreakersForceOpen,
     BreakersReset,
+    List(Kind),
+    Get(Kind),
+    Write(Kind, Write),
+    TestProvider,
+    SyncModels,
+    IssueKey,
+    RevokeKey,
+    Audit,
+    OpenApi,
 }
 
 /// One entry of the table.
@@ -33,6 +46,13 @@ pub(super) struct Route {
     pub action: Action,
 }
 
+const PROVIDERS: &str = "/api/v1/llm/providers";
+const PROVIDER: &str = "/api/v1/llm/providers/{name}";
+const MODELS: &str = "/api/v1/llm/models";
+const MODEL: &str = "/api/v1/llm/models/{name}";
+const CLIENTS: &str = "/api/v1/clients";
+const CLIENT: &str = "/api/v1/clients/{name}";
+
 /// A `GET` answers `HEAD` too.
 pub(super) static ROUTES: &[Route] = &[
     open("/", Action::Root),
@@ -40,6 +60,32 @@ pub(super) static ROUTES: &[Route] = &[
     open("/livez", Action::Alive),
     open("/readyz", Action::Ready),
     open("/metrics", Action::Metrics),
+    route(Method::GET, "/api/v1/openapi.json", Permission::ConfigRead, Action::OpenApi),
+    route(Method::GET, PROVIDERS, Permission::ProvidersRead, Action::List(Kind::Provider)),
+    route(Method::POST, PROVIDERS, Permission::ProvidersWrite, Action::Write(Kind::Provider, Write::Create)),
+    route(Method::GET, PROVIDER, Permission::ProvidersRead, Action::Get(Kind::Provider)),
+    route(Method::PUT, PROVIDER, Permission::ProvidersWrite, Action::Write(Kind::Provider, Write::Replace)),
+    route(Method::PATCH, PROVIDER, Permission::ProvidersWrite, Action::Write(Kind::Provider, Write::Patch)),
+    route(Method::DELETE, PROVIDER, Permission::ProvidersWrite, Action::Write(Kind::Provider, Write::Delete)),
+    route(Method::POST, "/api/v1/llm/providers/{name}/test", Permission::ProvidersTest, Action::TestProvider),
+    route(Method::POST, "/api/v1/llm/providers/{name}/sync-models", Permission::ProvidersTest, Action::SyncModels),
+    route(Method::GET, MODELS, Permission::ModelsRead, Action::List(Kind::Model)),
+    route(Method::POST, MODELS, Permission::ModelsWrite, Action::Write(Kind::Model, Write::Create)),
+    route(Method::GET, MODEL, Permission::ModelsRead, Action::Get(Kind::Model)),
+    route(Method::PUT, MODEL, Permission::ModelsWrite, Action::Write(Kind::Model, Write::Replace)),
+    route(Method::PATCH, MODEL, Permission::ModelsWrite, Action::Write(Kind::Model, Write::Patch)),
+    route(Method::DELETE, MODEL, Permission::ModelsWrite, Action::Write(Kind::Model, Write::Delete)),
+    route(Method::GET, CLIENTS, Permission::ClientsRead, Action::List(Kind::Client)),
+    route(Method::POST, CLIENTS, Permission::ClientsWrite, Action::Write(Kind::Client, Write::Create)),
+    route(Method::GET, CLIENT, Permission::ClientsRead, Action::Get(Kind::Client)),
+    route(Method::PUT, CLIENT, Permission::ClientsWrite, Action::Write(Kind::Client, Write::Replace)),
+    route(Method::PATCH, CLIENT, Permission::ClientsWrite, Action::Write(Kind::Client, Write::Patch)),
+    route(Method::DELETE, CLIENT, Permission::ClientsWrite, Action::Write(Kind::Client, Write::Delete)),
+    route(Method::POST, "/api/v1/clients/{name}/keys", Permission::ClientsWrite, Action::IssueKey),
+    route(Method::DELETE, "/api/v1/clients/{name}/keys/{id}", Permission::ClientsWrite, Action::RevokeKey),
+    route(Method::GET, "/api/v1/audit", Permission::AuditRead, Action::Audit),
+    route(Method::GET, "/api/v1/config", Permission::ConfigRead, Action::Config),
+    route(Method::POST, "/api/v1/config/validate", Permission::ConfigReload, Action::ConfigValidate),
     route(Method::GET, "/api/v1/config/status", Permission::ConfigRead, Action::ConfigStatus),
     route(Method::POST, "/api/v1/config/reload", Permission::ConfigReload, Action::ConfigReload),
     route(Method::GET, "/api/v1/logs/level", Permission::LogsRead, Action::LogLevel),
@@ -126,6 +172,8 @@ mod tests {
             "POST /api/v1/breakers/reset",
             "GET /api/v1/audit",
             "POST /api/v1/llm/providers/{name}/test",
+            "POST /api/v1/llm/providers/{name}/sync-models",
+            "POST /api/v1/config/validate",
             "PUT /api/v1/logs/level",
         ];
         for route in ROUTES {

@@ -11,7 +11,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use super::api;
 use super::level::LogLevel;
 use super::spare::Spare;
-use crate::proxy::Drain;
+use crate::control::Control;
+use crate::proxy::{Drain, Worker};
 use crate::runtime::{ReloadStatus, Runtime};
 
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
@@ -22,6 +23,10 @@ pub struct Admin {
     pub runtime: Arc<Runtime>,
     pub drain: Arc<Drain>,
     pub log_level: LogLevel,
+    /// By which the sidecar asks itself, to test a provider.
+    pub worker: Arc<Worker>,
+    /// `None` without a store.
+    pub control: Option<Arc<Control>>,
     /// Told after each reload, so that the watcher follows the files.
     pub reloaded: Box<dyn Fn(&ReloadStatus) + Send + Sync>,
 }
@@ -37,6 +42,14 @@ impl Admin {
         self.log_level.follow(&self.runtime.snapshot().config.log.level);
         (self.reloaded)(&status);
         status
+    }
+
+    /// Takes over what other replicas have changed in the store.
+    pub async fn follow(&self) {
+        let Some(control) = self.control.clone() else { return };
+        if let Ok(Some(status)) = tokio::task::spawn_blocking(move || control.follow()).await {
+            (self.reloaded)(&status);
+        }
     }
 }
 

@@ -44,32 +44,65 @@ pub(super) fn breakers(snapshot: &Snapshot) -> Value {
     json!({"breakers": list})
 }
 
-/// `POST /api/v1/breakers/force-open` and `/reset`: `provider`, `model` and `credential` in the query choose the breakers, all
-/// of those left out. The error says which part of the query is wrong.
-pub(super) fn act(snapshot: &Snapshot, hand: Hand, call: &Call) -> Result<Value, Problem> {
+/// The breakers that are meant.
+#[derive(Debug)]
+pub(super) struct Choice {
+    pub provider: String,
+    model: Option<String>,
+    credential: Option<usize>,
+    open_for: Duration,
+}
+
+impl Choice {
+    /// For the audit trail.
+    pub(super) fn shown(&self) -> Value {
+        json!({"model": self.model, "credential": self.credential, "seconds": self.open_for.as_secs()})
+    }
+}
+
+impl Hand {
+    /// For the audit trail.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::ForceOpen => "breakers.force_open",
+            Self::Reset => "breakers.reset",
+        }
+    }
+}
+
+/// `provider`, `model` and `credential` in the query choose the breakers, all of those left out. The error says which part of the
+/// query is wrong.
+pub(super) fn choose(snapshot: &Snapshot, hand: Hand, call: &Call) -> Result<Choice, Problem> {
     let wrong = |param: &'static str, detail: &str| Problem::bad("invalid_value", param, detail);
     match hand {
         Hand::ForceOpen => call.only(&["provider", "model", "credential", "seconds"])?,
         Hand::Reset => call.only(&["provider", "model", "credential"])?,
     }
-    let credential =
-        call.query("credential").map(str::parse::<usize>).transpose().map_err(|_| wrong("credential", "a number from 1 is needed"))?;
+    let credential = call.query("credential").map(str::parse::<usize>).transpose();
+    let credential = credential.map_err(|_| wrong("credential", "a number from 1 is needed"))?;
     let seconds = call.query("seconds").map(|text| text.parse::<u64>().ok().filter(|s| (1..=LONGEST_FORCED.as_secs()).contains(s)));
     let open_for = match seconds {
         None => FORCED,
         Some(seconds) => Duration::from_secs(seconds.ok_or_else(|| wrong("seconds", "a number from 1 to 86400 is needed"))?),
     };
-    let (provider, model) = (call.query("provider"), call.query("model").map(str::to_owned));
-    let provider = provider.ok_or_else(|| wrong("provider", "name the provider, as in `?provider=openai`"))?;
-    let entry = snapshot.provider(provider).ok_or_else(|| wrong("provider", &format!("there is no provider `{provider}`")))?;
+    let provider = call.query("provider").ok_or_else(|| wrong("provider", "name the provider, as in `?provider=openai`"))?;
+    if snapshot.provider(provider).is_none() {
+        return Err(wrong("provider", &format!("there is no provider `{provider}`")));
+    }
+    Ok(Choice { provider: provider.to_owned(), model: call.query("model").map(str::to_owned), credential, open_for })
+}
+
+/// `POST /api/v1/breakers/force-open` and `/reset`.
+pub(super) fn act(snapshot: &Snapshot, hand: Hand, choice: &Choice) -> Value {
+    let Choice { provider, model, credential, open_for } = choice;
     // A model that was not asked yet can be opened beforehand.
-    if let Some(model) = &model {
+    if let (Some(entry), Some(model)) = (snapshot.provider(provider), model) {
         entry.target(model).take_over();
     }
     let now = Instant::now();
     let mut count = 0;
     for (target, number, circuit) in circuits(snapshot) {
-        let is_meant = target.provider.name == provider
+        let is_meant = target.provider.name == *provider
             && model.as_deref().is_none_or(|model| model == &*target.model)
             && credential.is_none_or(|credential| credential == number);
         if !is_meant {
@@ -77,7 +110,7 @@ pub(super) fn act(snapshot: &Snapshot, hand: Hand, call: &Call) -> Result<Value,
         }
         count += 1;
         match hand {
-            Hand::ForceOpen => circuit.breaker.force_open(now, open_for),
+            Hand::ForceOpen => circuit.breaker.force_open(now, *open_for),
             Hand::Reset => {
                 circuit.breaker.reset(now);
                 circuit.cooling.clear();
@@ -87,7 +120,7 @@ pub(super) fn act(snapshot: &Snapshot, hand: Hand, call: &Call) -> Result<Value,
             }
         }
     }
-    Ok(json!({"changed": count}))
+    json!({"changed": count})
 }
 
 fn circuits(snapshot: &Snapshot) -> impl Iterator<Item = (Arc<Target>, usize, Arc<Circuit>)> {

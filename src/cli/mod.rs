@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are the answers of commands to the person who typed them")]
 #![expect(clippy::disallowed_methods, reason = "a command has its process to itself")]
 
+mod audit;
 mod inject;
 mod secret;
 
@@ -77,6 +78,9 @@ enum Command {
     /// Encrypt the configuration's secrets: make keys, encrypt values, change to another key.
     #[command(subcommand)]
     Secret(secret::SecretCommand),
+    /// Check and export the audit trail of the store that the configuration names.
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
     /// Put the sidecar into Kubernetes manifests.
     ///
     /// Reads manifests on standard input (or -f FILE) and writes them with the sidecar in every pod and template of one, and
@@ -132,6 +136,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Simulate(options) => finish(app::simulate(options)),
         Command::Health { admin, wait } => finish(health(&admin, wait)),
         Command::Secret(command) => finish(secret::run(command)),
+        Command::Audit(command) => finish(audit::run(command)),
         Command::Inject(options) => exit(inject::inject(options)),
         Command::Uninject(options) => exit(inject::uninject(options)),
         Command::Webhook(options) => finish(app::webhook(&options)),

@@ -2,11 +2,16 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use serde_json::json;
 
 use super::check::{VendorFacts, with_region};
+use super::effective::Effective;
 use super::files::hash_files;
 use super::types::{
-    Admin, Breaker, Cache, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Signatures, Timeouts, Unsupported,
+    Admin, Breaker, Cache, ClientTls, Config, Limit, Log, Prices, Provider, ProviderAuth, Retry, Server, Signatures, Store, Timeouts,
+    Unsupported,
 };
 use crate::base::secret::Secret;
 
@@ -26,10 +31,23 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
             providers.insert(vendor.id.clone(), provider(vendor, base_url, region, key));
         }
     }
+    let shown: serde_json::Map<_, _> = providers
+        .iter()
+        .map(|(name, provider): (&String, &Provider)| (name.clone(), json!({"type": provider.vendor, "base_url": provider.base_url})))
+        .collect();
+    let effective = Effective {
+        places: providers.keys().map(|name| (format!("providers.{name}"), "the environment".to_owned())).collect(),
+        document: json!({"providers": shown}).to_string(),
+    };
     (!providers.is_empty()).then(|| Config {
         listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4000))],
         tls: None,
-        admin: Admin { listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4001))], tokens: Vec::new(), roles: Vec::new() },
+        admin: Admin {
+            listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4001))],
+            tokens: Vec::new(),
+            roles: Vec::new(),
+            allow_urls: Vec::new(),
+        },
         clients: Vec::new(),
         providers,
         models: BTreeMap::new(),
@@ -40,6 +58,8 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         usage_file: None,
         cache: Cache::default(),
         secrets: None,
+        store: Store::None,
+        effective: Arc::new(effective),
         server: Server::default(),
         log: Log::default(),
         warnings: Vec::new(),

@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
 
 use super::check::{self, VendorFacts};
 use super::de;
 use super::diagnostic::{Diagnostic, LoadError, Severity};
+use super::effective::{Effective, effective};
 use super::files::Files;
 use super::findings::{Findings, SourceText};
 use super::interpolate::Interpolation;
@@ -17,7 +19,10 @@ use super::node::{Entry, KeyPath, Node, Position, Value};
 use super::parse::parse;
 use super::schema::known_keys;
 use super::sealed::{self, MakeSealer, Opening, SealedValues};
-use super::types::{Config, Secrets};
+use super::types::{Config, Secrets, Store};
+
+/// What stands for a file where something is wrong with what the store holds.
+pub const STORE: &str = "(store)";
 
 /// Files a configuration may be spread over.
 const MOST_FILES: usize = 1000;
@@ -32,8 +37,28 @@ pub fn load(
     env: &dyn Fn(&str) -> Option<String>,
     sealer: MakeSealer<'_>,
 ) -> Result<Config, LoadError> {
+    load_over(path, vendors, env, sealer, "")
+}
+
+/// The same with what the store holds, as a document of the same form in which nothing is a reference.
+///
+/// # Errors
+/// As [`load`]. What is wrong with the store's part names the file [`STORE`].
+pub fn load_over(
+    path: &Path,
+    vendors: &[VendorFacts],
+    env: &dyn Fn(&str) -> Option<String>,
+    sealer: MakeSealer<'_>,
+    store: &str,
+) -> Result<Config, LoadError> {
     let mut loader = Loader::new(vendors, env);
     let checked = loader.tree(path, None).and_then(|mut root| {
+        if !store.is_empty() {
+            loader.add(&mut root, store);
+        }
+        // What is found in the files is known by now; what is sealed is not shown anyway.
+        let mask = Mask::new(loader.secrets.clone(), known_keys());
+        loader.effective = effective(&root, &loader.sources, &|text| mask.text(text));
         let secrets = loader.secrets(&root);
         let has_section = root.find(&KeyPath::Root.key(sealed::SECTION)).is_some();
         Opening { keys: secrets.as_ref(), has_section, make: sealer, findings: &mut loader.findings, secrets: &mut loader.secrets }
@@ -42,6 +67,20 @@ pub fn load(
         raw.map(|raw| check::check(raw, secrets, loader.scope(&root)))
     });
     loader.finish(path, checked)
+}
+
+/// Where the store is, and what opens what it holds. Nothing else need be right.
+///
+/// # Errors
+/// What is wrong, if the files cannot be read or one of the two sections is wrong.
+pub fn boot(path: &Path, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>) -> Result<(Store, Option<Secrets>), LoadError> {
+    let mut loader = Loader::new(vendors, env);
+    let Some(root) = loader.tree(path, None) else { return Err(loader.failed(path)) };
+    loader.findings = Findings::default();
+    let raw = root.find(&KeyPath::Root.key("store")).and_then(|section| de::read::<model::Store>(section, &mut loader.findings));
+    let store = raw.map(|raw| check::store(&raw, loader.scope(&root))).unwrap_or_default();
+    let secrets = loader.secrets(&root);
+    if loader.findings.has_errors() { Err(loader.failed(path)) } else { Ok((store, secrets)) }
 }
 
 /// The encrypted values of the configuration in `path`, unopened, and what they are opened with. Nothing else need be right.
@@ -69,11 +108,20 @@ struct Loader<'a> {
     sources: Vec<SourceText>,
     findings: Findings,
     secrets: Vec<String>,
+    effective: Effective,
 }
 
 impl<'a> Loader<'a> {
     fn new(vendors: &'a [VendorFacts], env: &'a dyn Fn(&str) -> Option<String>) -> Self {
-        Self { vendors, env, files: Files::default(), sources: Vec::new(), findings: Findings::default(), secrets: Vec::new() }
+        Self {
+            vendors,
+            env,
+            files: Files::default(),
+            sources: Vec::new(),
+            findings: Findings::default(),
+            secrets: Vec::new(),
+            effective: Effective::default(),
+        }
     }
 
     fn scope<'b>(&'b mut self, root: &'b Node) -> check::Scope<'b> {
@@ -110,9 +158,13 @@ impl<'a> Loader<'a> {
         };
         let (files, hash) = (self.files.paths(), self.files.hash());
         match checked {
-            Some(config) if !failed => {
-                Ok(Config { warnings: diagnostics.iter().map(Diagnostic::headline).collect(), files, hash, ..config })
-            }
+            Some(config) if !failed => Ok(Config {
+                warnings: diagnostics.iter().map(Diagnostic::headline).collect(),
+                files,
+                hash,
+                effective: Arc::new(self.effective),
+                ..config
+            }),
             _ => {
                 debug_assert!(diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error));
                 Err(LoadError { diagnostics, files, hash })
@@ -144,6 +196,18 @@ impl<'a> Loader<'a> {
         interpolation.resolve(&mut root);
         self.include(&mut root, folder);
         Some(root)
+    }
+
+    /// Merges what the store holds into the tree.
+    fn add(&mut self, root: &mut Node, store: &str) {
+        let mut faults = Vec::new();
+        let parsed = parse(store, self.sources.len(), &mut faults);
+        self.sources.push(SourceText { path: STORE.into(), text: store.to_owned() });
+        faults.into_iter().for_each(|fault| self.findings.fault(fault));
+        match parsed {
+            Ok(other) => self.merge(root, other),
+            Err(fault) => self.findings.fault(fault),
+        }
     }
 
     fn refuse(&mut self, at: Option<Position>, message: String) -> Option<Node> {

@@ -7,6 +7,7 @@ mod limit;
 mod money;
 mod route;
 mod secrets;
+mod store;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -23,6 +24,7 @@ pub use limit::*;
 pub use money::*;
 pub use route::*;
 pub use secrets::*;
+pub use store::*;
 
 /// Configuration of llm-sidecar. Any text may hold `${ENV}`, `${ENV:-default}` and `${file:/path}`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -56,6 +58,8 @@ pub struct File {
     pub cache: Cache,
     /// What encrypted values (`enc:...`) are opened with.
     pub secrets: Option<Secrets>,
+    /// Where what is made through the admin API is kept.
+    pub store: Store,
     /// Limits and times of the sidecar's own listeners.
     pub server: Server,
     /// What is logged and how.
@@ -118,6 +122,9 @@ pub struct Admin {
     pub tokens: Vec<AdminToken>,
     /// Further roles, each a list of permissions such as `providers:read`.
     pub roles: BTreeMap<String, Vec<String>>,
+    /// Base URLs that providers made through the API may have besides public https ones; `*` stands for anything.
+    #[schemars(example = ["http://ollama.internal:11434/*"])]
+    pub allow_urls: Vec<String>,
 }
 
 /// A user of the admin API.
@@ -140,6 +147,8 @@ pub struct Client {
     pub name: Option<String>,
     /// What it sends as its API key, at least 8 characters. Best `${ENV}` or `${file:/path}`.
     pub key: Option<String>,
+    /// The SHA-256 of its keys in hex, instead of `key`: any of them will do.
+    pub key_sha256: Option<Vec<String>>,
     /// The models it may use, as written in its requests; `*` stands for anything. Default: all.
     pub models: Vec<String>,
     /// What it may use at once and over time.

@@ -6,7 +6,7 @@ use super::check::VendorFacts;
 use super::diagnostic::{Diagnostic, LoadError, Severity};
 use super::env::from_environment;
 use super::files::hash_files;
-use super::load::load;
+use super::load::load_over;
 use super::sealed::MakeSealer;
 use super::types::Config;
 
@@ -30,8 +30,22 @@ impl Source {
     /// # Errors
     /// As [`load`]; without a file, if there is no vendor's key in the environment either.
     pub fn load(&self, vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<String>, sealer: MakeSealer<'_>) -> Result<Config, LoadError> {
+        self.load_over(vendors, env, sealer, "")
+    }
+
+    /// The same with what the store holds. Without a file there is no store.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_over(
+        &self,
+        vendors: &[VendorFacts],
+        env: &dyn Fn(&str) -> Option<String>,
+        sealer: MakeSealer<'_>,
+        store: &str,
+    ) -> Result<Config, LoadError> {
         match &self.path {
-            Some(path) => load(path, vendors, env, sealer),
+            Some(path) => load_over(path, vendors, env, sealer, store),
             None => from_environment(vendors, env).ok_or_else(|| nothing(vendors)),
         }
     }

@@ -6,12 +6,15 @@ mod limit;
 mod money;
 mod route;
 mod secrets;
+mod store;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::effective::Effective;
 use crate::base::secret::Secret;
 pub use access::*;
 pub use cloud::*;
@@ -19,6 +22,7 @@ pub use limit::*;
 pub use money::*;
 pub use route::*;
 pub use secrets::*;
+pub use store::*;
 
 /// A configuration that has passed every check.
 #[derive(Clone, Debug)]
@@ -43,6 +47,10 @@ pub struct Config {
     pub cache: Cache,
     /// What encrypted values are opened with.
     pub secrets: Option<Secrets>,
+    /// Boot-only.
+    pub store: Store,
+    /// The same, to be shown.
+    pub effective: Arc<Effective>,
     pub server: Server,
     pub log: Log,
     /// Keys that are understood but have no effect yet, and other advice, one line each.
@@ -60,6 +68,8 @@ pub struct Admin {
     pub tokens: Vec<AdminToken>,
     /// The built-in roles and those of the file.
     pub roles: Vec<Role>,
+    /// Base URLs that providers made through the API may have besides public https ones, as glob patterns.
+    pub allow_urls: Vec<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,7 +83,8 @@ pub struct AdminToken {
 #[derive(Clone, Debug)]
 pub struct Client {
     pub name: String,
-    pub key: Secret,
+    /// SHA-256 of each of its keys.
+    pub digests: Vec<[u8; 32]>,
     /// Models it may use, as glob patterns over what a client writes in `model`; empty means all.
     pub models: Vec<String>,
     pub limit: Limit,

@@ -11,6 +11,8 @@ pub struct ClientConnection {
     born: Instant,
     phase: AtomicU8,
     since_millis: AtomicU64,
+    /// Requests on it are the sidecar's own and need no client's key.
+    is_internal: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,11 +24,20 @@ pub enum Phase {
 
 impl Default for ClientConnection {
     fn default() -> Self {
-        Self { born: Instant::now(), phase: AtomicU8::new(Phase::Idle as u8), since_millis: AtomicU64::new(0) }
+        Self { born: Instant::now(), phase: AtomicU8::new(Phase::Idle as u8), since_millis: AtomicU64::new(0), is_internal: false }
     }
 }
 
 impl ClientConnection {
+    /// A connection inside this process, by which the sidecar asks itself.
+    pub fn internal() -> Self {
+        Self { is_internal: true, ..Self::default() }
+    }
+
+    pub(super) fn is_internal(&self) -> bool {
+        self.is_internal
+    }
+
     pub fn enter(&self, phase: Phase) {
         let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.since_millis.store(since, Ordering::Relaxed);

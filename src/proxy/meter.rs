@@ -56,6 +56,11 @@ pub struct Meter {
 }
 
 impl Meter {
+    /// Whether the sidecar itself is asking.
+    pub(super) fn is_internal(&self) -> bool {
+        self.connection.is_internal()
+    }
+
     pub(super) fn new<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, request: &Request<B>) -> Self {
         connection.enter(Phase::Serving);
         worker.runtime.metrics.active.inc();

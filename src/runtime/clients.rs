@@ -27,26 +27,32 @@ impl ClientEntry {
 }
 
 /// The callers by the SHA-256 of their key. Looking a digest up tells nothing of how much of a guessed key is right.
-pub(super) struct Clients(HashMap<[u8; 32], Arc<ClientEntry>>);
+pub(super) struct Clients {
+    by_digest: HashMap<[u8; 32], Arc<ClientEntry>>,
+    /// One whose keys have all been revoked is there, too: its presence keeps the sidecar closed.
+    all: Vec<Arc<ClientEntry>>,
+}
 
 impl Clients {
     pub(super) fn new(clients: &[Client], live: &Live) -> Result<Self, String> {
-        let mut by_digest = HashMap::with_capacity(clients.len());
+        let (mut by_digest, mut all) = (HashMap::with_capacity(clients.len()), Vec::with_capacity(clients.len()));
         for client in clients {
             let models = match client.models.as_slice() {
                 [] => None,
                 patterns => Some(glob_set(patterns).map_err(|e| format!("clients.{}.models: {e}", client.name))?),
             };
             let limiter = live.limiter(format!("client\n{}", client.name), &client.limit);
-            by_digest.insert(digest(&client.key), Arc::new(ClientEntry { name: client.name.clone(), models, limiter }));
+            let entry = Arc::new(ClientEntry { name: client.name.clone(), models, limiter });
+            by_digest.extend(client.digests.iter().map(|digest| (*digest, Arc::clone(&entry))));
+            all.push(entry);
         }
-        Ok(Self(by_digest))
+        Ok(Self { by_digest, all })
     }
 
     /// Takes over the settings of `clients`; the limits keep their state.
     pub(super) fn reconfigure(&self, clients: &[Client], now: Instant) {
         for client in clients {
-            let limiter = self.0.get(&digest(&client.key)).and_then(|entry| entry.limiter.as_ref());
+            let limiter = self.all.iter().find(|entry| entry.name == client.name).and_then(|entry| entry.limiter.as_ref());
             if let (Some(limiter), Some(settings)) = (limiter, settings::limiter(&client.limit)) {
                 limiter.reconfigure(now, &settings);
             }
@@ -54,20 +60,16 @@ impl Clients {
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<ClientEntry>> {
-        self.0.values()
+        self.all.iter()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     pub(super) fn find(&self, key: &str) -> Option<&Arc<ClientEntry>> {
-        self.0.get(&sha256(key.as_bytes()))
+        self.by_digest.get(&sha256(key.as_bytes()))
     }
-}
-
-fn digest(key: &crate::base::secret::Secret) -> [u8; 32] {
-    sha256(key.expose().as_bytes())
 }
 
 fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -88,13 +90,12 @@ fn glob_set(patterns: &[String]) -> Result<GlobSet, globset::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::secret::Secret;
 
     #[test]
     fn keys_that_share_a_prefix_are_told_apart_and_models_are_globs() {
         let client = |name: &str, key: &str, models: &[&str]| Client {
             name: name.into(),
-            key: Secret::new(key),
+            digests: vec![sha256(key.as_bytes())],
             models: models.iter().map(|m| (*m).to_owned()).collect(),
             limit: crate::config::Limit::default(),
             budget: None,

@@ -69,6 +69,18 @@ impl Learnt {
         state.models.clone()
     }
 
+    /// The vendor's list as it is now, which is then the known one.
+    ///
+    /// # Errors
+    /// Why the vendor gives none.
+    pub async fn ask(&self, provider: &Provider, pool: &Pool) -> Result<Arc<[String]>, String> {
+        let _asking = self.asking.lock().await;
+        let asked = tokio::time::timeout(ASK_LIMIT, ask(provider, pool)).await;
+        let models: Arc<[String]> = Arc::from(asked.map_err(|_| "it does not answer".to_owned())??);
+        *self.state.lock() = State { models: Some(Arc::clone(&models)), asked: Some(Instant::now()) };
+        Ok(models)
+    }
+
     /// `Some` when there is no need to ask (again).
     fn fresh(&self) -> Option<Option<Arc<[String]>>> {
         let state = self.state.lock();

@@ -21,7 +21,7 @@ pub use credential::{Credential, CredentialKind, auth_header};
 pub use learnt::Learnt;
 pub use live::{Circuit, InFlight, Measures, NotBefore};
 pub use provider::Provider;
-pub use reload::{Load, LoadFailure, ReloadStatus, Runtime};
+pub use reload::{ChangeError, Load, LoadFailure, ReloadStatus, Runtime, Stored};
 pub use route::{Candidate, CauseSet, Degraded, Hedge, Mirror, Route, fnv};
 pub use snapshot::{ProviderEntry, Resolved, Snapshot};
 pub use target::Target;

@@ -22,7 +22,21 @@ impl Check<'_> {
         let mut clients = Vec::with_capacity(raw.len());
         for (index, client) in raw.iter().enumerate() {
             let path = list.item(index);
-            self.caller(&path, client.name.as_deref(), ("key", client.key.as_deref()), &mut seen);
+            if !self.report.has(&path.key("key_sha256")) || client.key.is_some() {
+                self.caller(&path, client.name.as_deref(), ("key", client.key.as_deref()), &mut seen);
+            } else {
+                self.called(&path, client.name.as_deref(), &mut seen);
+            }
+            let mut digests: Vec<[u8; 32]> = client.key.iter().map(|key| sha256(key.as_bytes())).collect();
+            for (index, text) in client.key_sha256.iter().flatten().enumerate() {
+                match hexadecimal(text) {
+                    Some(digest) => digests.push(digest),
+                    None => {
+                        let hint = "64 hexadecimal digits, as `printf %s KEY | sha256sum` prints them".to_owned();
+                        self.report.error(&path.key("key_sha256").item(index), "this is no SHA-256", hint);
+                    }
+                }
+            }
             for (index, pattern) in client.models.iter().enumerate() {
                 if let Err(error) = Glob::new(pattern) {
                     self.report.error(&path.key("models").item(index), format!("not a pattern: {}", error.kind()), None);
@@ -30,7 +44,7 @@ impl Check<'_> {
             }
             clients.push(Client {
                 name: client.name.clone().unwrap_or_default(),
-                key: Secret::new(client.key.clone().unwrap_or_default()),
+                digests,
                 models: client.models.clone(),
                 limit: self.limit(&client.limit, &path.key("limit")),
                 budget: client.budget.as_ref().map(|budget| self.budget(budget, &path.key("budget"))),
@@ -93,8 +107,8 @@ impl Check<'_> {
         })
     }
 
-    /// A name and a secret, neither of which another one has.
-    fn caller(&mut self, path: &KeyPath<'_>, name: Option<&str>, (key, secret): (&str, Option<&str>), seen: &mut Distinct) {
+    /// A name that no other one has.
+    fn called(&mut self, path: &KeyPath<'_>, name: Option<&str>, seen: &mut Distinct) {
         match name {
             None => self.report.missing(path, "name", None),
             Some(name) => {
@@ -104,6 +118,11 @@ impl Check<'_> {
                 }
             }
         }
+    }
+
+    /// A name and a secret, neither of which another one has.
+    fn caller(&mut self, path: &KeyPath<'_>, name: Option<&str>, (key, secret): (&str, Option<&str>), seen: &mut Distinct) {
+        self.called(path, name, seen);
         let at = path.key(key);
         match secret {
             None => self.report.missing(path, key, None),
@@ -133,6 +152,21 @@ impl Check<'_> {
             self.report.warning(path, "a secret is written in the configuration itself", hint);
         }
     }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
+    digest
+}
+
+fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+    let mut digest = [0; 32];
+    let is_right = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for (index, byte) in digest.iter_mut().enumerate().filter(|_| is_right) {
+        *byte = u8::from_str_radix(text.get(2 * index..2 * index + 2)?, 16).ok()?;
+    }
+    is_right.then_some(digest)
 }
 
 /// Where each name and secret was seen first.

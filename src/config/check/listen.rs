@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use globset::Glob;
+
 use super::Check;
 use crate::config::model::{self, OneOrMany};
 use crate::config::node::KeyPath;
@@ -42,9 +44,16 @@ impl Check<'_> {
         if let Some((_, both)) = addresses.iter().find(|(_, address)| address.port() != 0 && data.contains(address)) {
             self.report.error(&listen_path, format!("{both} is the address of `listen` already"), None);
         }
+        for (index, pattern) in raw.allow_urls.iter().enumerate() {
+            if let Err(error) = Glob::new(pattern) {
+                let root = KeyPath::Root;
+                let admin = root.key("admin");
+                self.report.error(&admin.key("allow_urls").item(index), format!("not a pattern: {}", error.kind()), None);
+            }
+        }
         let roles = self.roles(&raw.roles);
         let tokens = self.tokens(&raw.tokens, &roles);
-        Admin { listen: addresses.into_iter().map(|(_, address)| address).collect(), tokens, roles }
+        Admin { listen: addresses.into_iter().map(|(_, address)| address).collect(), tokens, roles, allow_urls: raw.allow_urls.clone() }
     }
 
     /// The addresses as written and as read.

@@ -13,10 +13,12 @@ mod provider;
 mod route;
 mod secrets;
 mod server;
+mod store;
 mod tls;
 mod url;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub(super) use address::with_region;
 
@@ -24,7 +26,7 @@ use super::files::Files;
 use super::findings::{Findings, Report, SourceText};
 use super::model;
 use super::node::{KeyPath, Node};
-use super::types::{Cloud, Config, Secrets, Unsupported};
+use super::types::{Cloud, Config, Secrets, Store, Unsupported};
 
 /// Reads quirks on top of those of the vendor with this id.
 pub type CheckQuirks = fn(&str, &serde_json::Value) -> Result<(), String>;
@@ -76,6 +78,11 @@ pub fn secrets(raw: &model::Secrets, scope: Scope<'_>) -> Option<Secrets> {
     Check::new(scope).secrets(raw)
 }
 
+/// Checks the section `store` alone, which says where further providers are.
+pub fn store(raw: &model::Store, scope: Scope<'_>) -> Store {
+    Check::new(scope).store(raw)
+}
+
 /// The same as [`Scope`], with the findings in the form the sections use.
 struct Check<'a> {
     report: Report<'a>,
@@ -99,6 +106,7 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
     check.priced(&models, &providers, &prices);
     let budgets = check.budgets(&raw.budgets, &clients, &providers);
     check.exchangeable(&prices, &clients, &budgets);
+    let store = check.store(&raw.store);
     let log = check.log(&raw.log);
     Config {
         listen,
@@ -118,6 +126,8 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
         usage_file: check.usage_file(&raw.usage),
         cache: check.cache(&raw.cache),
         secrets,
+        store,
+        effective: Arc::default(),
         server,
         log,
         warnings: Vec::new(),

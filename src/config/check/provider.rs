@@ -29,7 +29,8 @@ impl<'v> Check<'v> {
     pub(super) fn providers(&mut self, raw: BTreeMap<String, model::Provider>) -> BTreeMap<String, Provider> {
         let root = KeyPath::Root;
         let list = root.key("providers");
-        if raw.is_empty() && self.report.root.find(&list).is_none_or(|node| node.is_null() || node.size() == 1) {
+        let elsewhere = self.report.has(&root.key("store"));
+        if raw.is_empty() && !elsewhere && self.report.root.find(&list).is_none_or(|node| node.is_null() || node.size() == 1) {
             let hint = "for example `providers: {openai: {type: openai}}` with OPENAI_API_KEY in the environment".to_owned();
             self.report.error(&list, "there are no providers", hint);
         }

@@ -1,7 +1,5 @@
 //! The keys that encrypted values are opened with.
 
-use std::path::{Path, PathBuf};
-
 use zeroize::Zeroizing;
 
 use super::{Check, url};
@@ -72,12 +70,6 @@ impl Check<'_> {
             return None;
         }
         Some(Secret::new(String::from_utf8_lossy(&content)))
-    }
-
-    /// A path in the configuration, which is relative to the file that names it.
-    fn beside(&self, path: &KeyPath<'_>, name: &str) -> PathBuf {
-        let place = self.report.root.position(path);
-        self.sources.get(place.file).and_then(|source| source.path.parent()).unwrap_or(Path::new("")).join(name)
     }
 
     fn transit(&mut self, raw: &model::VaultTransit, path: &KeyPath<'_>) -> Option<Transit> {

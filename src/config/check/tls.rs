@@ -1,6 +1,6 @@
 //! Certificates and keys: read here, so that a wrong path or a broken file is found before it is needed.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -41,7 +41,7 @@ impl Check<'_> {
         ClientTls { ca_pem, identity_pem: cert.zip(key), server_name: raw.server_name.clone() }
     }
 
-    fn certificates(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
+    pub(super) fn certificates(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
         let pem = self.file(path, name)?;
         let mut found = 0;
         for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -68,10 +68,15 @@ impl Check<'_> {
     }
 
     /// A file named in the configuration, relative to the file that names it.
-    pub(super) fn file(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
+    /// The file a name means: relative to the file it is written in.
+    pub(super) fn beside(&self, path: &KeyPath<'_>, name: &str) -> PathBuf {
         let place = self.report.root.position(path);
         let folder = self.sources.get(place.file).and_then(|source| source.path.parent()).unwrap_or(Path::new(""));
-        let file = folder.join(name);
+        folder.join(name)
+    }
+
+    pub(super) fn file(&mut self, path: &KeyPath<'_>, name: &str) -> Option<Vec<u8>> {
+        let file = self.beside(path, name);
         match self.files.read(&file) {
             Ok(content) => Some(content),
             Err(error) => {

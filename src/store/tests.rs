@@ -1,0 +1,112 @@
+//! The same behaviour, tried against both databases.
+
+use super::*;
+use crate::base::secret::Secret;
+use crate::config;
+
+#[path = "../../tests/support/postgres.rs"]
+mod server;
+
+fn sqlite() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = config::Store::Sqlite { path: folder.path().join("store.db") };
+    (folder, Store::new(&settings).unwrap().unwrap())
+}
+
+fn put(name: &str, body: &str) -> Change {
+    Change::Put { kind: Kind::Provider, name: name.into(), body: body.into() }
+}
+
+fn note(act: &str) -> Note {
+    Note { actor: "ops".into(), act: act.into(), ..Note::default() }
+}
+
+/// Everything a store promises.
+fn keeps_its_promises(store: &Store) {
+    assert_eq!(store.records().unwrap(), (0, Vec::new()));
+    let first = store.write(0, &[put("a", "{\"n\":1}"), put("b", "{}")], &note("create")).unwrap();
+    assert_eq!(first, Written { revision: 1, audit: 1 });
+    assert_eq!(store.write(0, &[put("a", "{}")], &note("late")), Err(StoreError::Conflict));
+    let second = store.write(1, &[put("a", "{\"n\":2}"), Change::Delete { kind: Kind::Provider, name: "b".into() }], &note("update"));
+    assert_eq!(second.unwrap(), Written { revision: 2, audit: 2 });
+    let (revision, records) = store.records().unwrap();
+    assert_eq!((revision, records.len(), records[0].version, records[0].body.as_str()), (2, 1, 2, "{\"n\":2}"));
+    assert!(records[0].created <= records[0].updated);
+
+    // What was refused left nothing; what is not a change is noted too.
+    assert_eq!(store.note(&note("reload")).unwrap(), 3);
+    let entries = store.audit(0, 100).unwrap();
+    assert_eq!(entries.iter().map(|entry| entry.action.as_str()).collect::<Vec<_>>(), ["create", "update", "reload"]);
+    assert_eq!(verify(entries.clone()).unwrap().entries, 3);
+    assert_eq!(store.audit(1, 1).unwrap()[0].seq, 2);
+    assert_eq!(store.audit_back(3, 5).unwrap().iter().map(|entry| entry.seq).collect::<Vec<_>>(), [2, 1]);
+    for edit in 0..5 {
+        let mut edited = entries.clone();
+        match edit {
+            0 => edited[1].actor = "other".into(),
+            1 => drop(edited.remove(1)),
+            2 => edited.swap(0, 1),
+            3 => edited[1].after = "{}".into(),
+            _ => edited[1].at += 1,
+        }
+        assert!(verify(edited).is_err_and(|seq| seq <= 2), "{edit}");
+    }
+
+    // Text is text, whatever it looks like.
+    let hostile = "'; DROP TABLE llm_sidecar_records; -- \u{1F600} $1 \\";
+    store.observe("test", hostile, "{\"ok\":true}").unwrap();
+    store.observe("test", hostile, "{\"ok\":false}").unwrap();
+    let seen = store.observations("test").unwrap();
+    assert_eq!((seen.len(), seen[0].name.as_str(), seen[0].body.as_str()), (1, hostile, "{\"ok\":false}"));
+    assert_eq!(store.records().unwrap().0, 2);
+}
+
+#[test]
+fn sqlite_keeps_its_promises_and_its_file_to_itself() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, store) = sqlite();
+    keeps_its_promises(&store);
+    for file in std::fs::read_dir(folder.path()).unwrap() {
+        let file = file.unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o077, 0, "{:?}", file.path());
+    }
+    let again = Store::new(&config::Store::Sqlite { path: folder.path().join("store.db") }).unwrap().unwrap();
+    assert_eq!(again.records().unwrap().0, 2);
+}
+
+#[test]
+fn a_file_that_is_no_database_is_called_damaged() {
+    let (folder, store) = sqlite();
+    std::fs::write(folder.path().join("store.db"), "this is not a database, and longer than its header would be".repeat(20)).unwrap();
+    assert!(matches!(store.records(), Err(StoreError::Corrupt(_))));
+}
+
+#[test]
+fn postgres_keeps_its_promises_tells_other_replicas_and_comes_back() {
+    let Some(mut server) = server::Server::start() else {
+        eprintln!("not run: there is no PostgreSQL here; `scripts/setup postgres` installs it");
+        return;
+    };
+    let settings = config::Store::Postgres { url: Secret::new(server.url()), ca_pem: None };
+    let [one, other] = [0, 1].map(|_| Store::new(&settings).unwrap().unwrap());
+    keeps_its_promises(&one);
+
+    let (heard, news) = std::sync::mpsc::channel();
+    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let thread = other.watch(std::sync::Arc::clone(&stop), std::sync::Arc::new(move |there| drop(heard.send(there)))).unwrap();
+    let wait = |expected: bool| while news.recv_timeout(std::time::Duration::from_secs(30)).unwrap() != expected {};
+    wait(true);
+    one.write(2, &[put("c", "{}")], &note("create")).unwrap();
+    wait(true);
+    assert_eq!(other.records().unwrap().0, 3);
+
+    server.stop();
+    assert!(matches!(one.records(), Err(StoreError::Unavailable(_))) && !one.is_reachable());
+    wait(false);
+    server.run();
+    wait(true);
+    assert_eq!((one.records().unwrap().0, one.is_reachable()), (3, true));
+    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    drop(server);
+    thread.unwrap().join().unwrap();
+}
