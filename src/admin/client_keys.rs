@@ -1,4 +1,5 @@
 //! Keys of clients: each is shown once, when it is issued; only its digest is kept.
+#![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -65,7 +65,7 @@ impl LogLevel {
         };
         let now = self.view();
         // Whatever the level: who watches the log learns why it changes.
-        tracing::error!(who, was, now = %now["level"], "the log's level was changed by hand");
+        tracing::error!(who, was, now = now.get("level").and_then(Value::as_str), "the log's level was changed by hand");
         Ok(now)
     }
 }

@@ -1,4 +1,5 @@
 //! What was seen of providers: the results of tests and their vendors' lists of models.
+#![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use serde_json::Value;
 

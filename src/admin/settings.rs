@@ -1,4 +1,5 @@
 //! The configuration: what is in effect, and what a change of the files would do.
+#![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use http::StatusCode;
 use serde_json::{Value, json};

@@ -1,4 +1,5 @@
 //! The JSON form of what the API makes, and which of it is taken.
+#![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use serde_json::{Map, Value, json};
 

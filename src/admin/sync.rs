@@ -1,4 +1,5 @@
 //! A provider's models as its vendor lists them. What was made by hand is not touched: aliases and a provider's own `models` stay.
+#![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use std::sync::Arc;
 

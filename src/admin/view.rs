@@ -1,4 +1,5 @@
 //! How records and declarations of the files are shown.
+#![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use std::collections::BTreeMap;
 

@@ -79,7 +79,7 @@ fn json(node: &Node, key: &str, show: &dyn Fn(&str) -> String) -> Json {
         Value::Scalar(scalar) => self::scalar(scalar, key, show),
         Value::List(items) => items.iter().map(|item| json(item, key, show)).collect(),
         Value::Map(entries) => {
-            let below = |name: &str| if SECRET_MAPS.contains(&key) { SECRET[0].to_owned() } else { name.to_owned() };
+            let below = |name: &str| if SECRET_MAPS.contains(&key) { "api_key".to_owned() } else { name.to_owned() };
             Json::Object(
                 entries.iter().map(|entry| (entry.key.clone(), json(&entry.value, &below(&entry.key), show))).collect::<Map<_, _>>(),
             )

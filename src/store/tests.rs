@@ -93,7 +93,14 @@ fn postgres_keeps_its_promises_tells_other_replicas_and_comes_back() {
 
     let (heard, news) = std::sync::mpsc::channel();
     let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let thread = other.watch(std::sync::Arc::clone(&stop), std::sync::Arc::new(move |there| drop(heard.send(there)))).unwrap();
+    let thread = other
+        .watch(
+            std::sync::Arc::clone(&stop),
+            std::sync::Arc::new(move |there| {
+                let _ = heard.send(there);
+            }),
+        )
+        .unwrap();
     let wait = |expected: bool| while news.recv_timeout(std::time::Duration::from_secs(30)).unwrap() != expected {};
     wait(true);
     one.write(2, &[put("c", "{}")], &note("create")).unwrap();

@@ -29,6 +29,7 @@ impl Store {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a thread of its own")]
 fn run(place: &Place, stop: &AtomicBool, heard: &Heard) {
     let mut pause = FIRST_PAUSE;
     while !stop.load(Ordering::Relaxed) {

@@ -1,4 +1,5 @@
 //! A PostgreSQL server of the test's own, in a folder of its own, reached by a Unix socket in it.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and may wait")]
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
