@@ -24,6 +24,7 @@ use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
 use crate::store::Store;
 use crate::upstream::Pool;
+use crate::usage::FileSink;
 use crate::{admin, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
@@ -52,6 +53,12 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
     let admin = bind(&config.admin.listen, "admin")?;
     let workers = config.server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
     let runtime = Arc::new(Runtime::new(config, stored, load).map_err(anyhow::Error::msg)?);
+    if let Some(file) = &runtime.snapshot().config.usage_file {
+        let sink = FileSink::open(&file.path, file.max_size, file.keep, &runtime.metrics.money);
+        let sink = sink.with_context(|| format!("usage.file.path: {} cannot be written", file.path.display()))?;
+        runtime.ledger.add(Arc::new(sink));
+    }
+    let ledger = Arc::clone(&runtime.ledger);
     let drain = Arc::new(Drain::default());
     let access_log = Arc::new(AccessLog::default());
     let capacity = Arc::new(server::Capacity::default());
@@ -84,6 +91,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         access_log: Arc::clone(&access_log),
     }))?;
     access_log.flush();
+    ledger.flush();
     if let Some(store) = store {
         store.close();
     }

@@ -14,7 +14,7 @@
 //! | 6 | [`kms`], [`runtime`] | keys that key services hold; the running configuration: snapshot, reload, file watcher |
 //! | 5 | [`store`], [`upstream`] | what is made through the admin API; connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
-//! | 3 | [`dialect`] | the wire formats, each in both directions |
+//! | 3 | [`dialect`], [`usage`] | the wire formats, each in both directions; records of what requests used and cost |
 //! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`], [`price`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time, and what it may cost; what models cost |
 //! | 1 | [`codec`], [`metrics`], [`seal`] | framing without I/O; metric families; secrets at rest |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
@@ -58,6 +58,7 @@ pub mod server;
 pub mod simulate;
 pub mod store;
 pub mod upstream;
+pub mod usage;
 pub mod vault;
 pub mod vendor;
 pub mod webhook;

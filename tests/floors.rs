@@ -17,6 +17,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("limit", 2),
     ("price", 2),
     ("dialect", 3),
+    ("usage", 3),
     ("vault", 4),
     ("vendor", 4),
     ("upstream", 5),

@@ -1,5 +1,7 @@
 //! Token counts, in OpenAI's sense.
 
+use crate::base::service_tier::ServiceTier;
+
 /// Token counts of one answer. `prompt` includes cached and cache-written tokens, `completion` includes reasoning.
 /// Vendors that count otherwise (Anthropic, xAI) are converted by their dialect's reader.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -18,6 +20,12 @@ pub struct Usage {
     pub audio_in: Option<u64>,
     /// Of `completion`.
     pub audio_out: Option<u64>,
+    /// Of `prompt`.
+    pub image_in: Option<u64>,
+    /// Of `completion`.
+    pub image_out: Option<u64>,
+    /// What the vendor served the answer as.
+    pub tier: ServiceTier,
     /// Of `completion`.
     pub accepted_prediction: Option<u64>,
     /// Of `completion`.

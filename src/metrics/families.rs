@@ -11,6 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::cache::CacheMetrics;
+use super::money::MoneyMetrics;
 use super::signatures::SignatureMetrics;
 
 /// Label pairs in the order they are written.
@@ -64,6 +65,7 @@ pub struct Metrics {
     pub connections: Gauge<i64, AtomicI64>,
     pub cache: CacheMetrics,
     pub signatures: SignatureMetrics,
+    pub money: MoneyMetrics,
 }
 
 impl Default for Metrics {
@@ -100,6 +102,7 @@ impl Default for Metrics {
             connections: Gauge::default(),
             cache: CacheMetrics::new(&mut registry),
             signatures: SignatureMetrics::new(&mut registry),
+            money: MoneyMetrics::new(&mut registry),
             registry: Registry::default(),
         };
         let seconds = || Unit::Seconds;

@@ -4,12 +4,16 @@
 mod cache;
 mod classic;
 mod families;
+mod money;
 mod signatures;
+mod spending;
 mod target;
 
 pub use cache::CacheMetrics;
 pub use classic::to_classic;
 pub use families::{Labels, Metrics};
+pub use money::{MoneyCounter, MoneyMetrics};
+pub use spending::Spending;
 pub use target::TargetMetrics;
 
 /// The label value for a model that is not configured and not in a learnt list.

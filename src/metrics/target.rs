@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::families::{Metrics, TraceLabel, Traced};
+use super::spending::Spending;
 use crate::base::outcome::AttemptClass;
 
 /// The handles of one (provider, model).
@@ -23,6 +24,7 @@ pub struct TargetMetrics {
     cache_write: Counter,
     reasoning: Counter,
     attempts: [Counter; AttemptClass::ALL.len()],
+    pub spending: Spending,
 }
 
 impl TargetMetrics {
@@ -45,6 +47,7 @@ impl TargetMetrics {
             cached: tokens("cached"),
             cache_write: tokens("cache_write"),
             reasoning: tokens("reasoning"),
+            spending: Spending::new(&metrics.money, provider, model),
             attempts: AttemptClass::ALL.map(|class| {
                 metrics.attempts.get_or_create_owned(&vec![("provider", provider.to_owned()), ("class", class.as_str().to_owned())])
             }),

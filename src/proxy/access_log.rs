@@ -41,6 +41,9 @@ pub struct Line<'a> {
     pub completion_tokens: Option<u64>,
     pub cached_tokens: Option<u64>,
     pub reasoning_tokens: Option<u64>,
+    /// What the request cost, in billionths of the currency that is reported in; none where that is not known.
+    pub cost_nano: Option<u64>,
+    pub cost_currency: Option<&'a str>,
 }
 
 /// Gathers lines for standard output.

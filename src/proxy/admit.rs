@@ -5,13 +5,17 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use http::HeaderMap;
+
 use super::attempt::Admitted;
+use super::bill::Billing;
 use super::call::Call;
+use super::tags;
 use super::worker::Worker;
 use crate::chat::{ApiError, ErrorKind, Fault, LimitState, LimitUnit};
 use crate::config::Cause;
 use crate::limit::{Grant, Limiter, Quota, Quotas, Refusal, RefusalKind, Ticket};
-use crate::runtime::{ClientEntry, Target};
+use crate::runtime::{ClientEntry, Reserved, Snapshot, Spender, Target, unix_now};
 
 /// What an answer may take where the client does not say, in tokens.
 const DEFAULT_ANSWER: u64 = 1024;
@@ -19,6 +23,9 @@ const DEFAULT_ANSWER: u64 = 1024;
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// A probe may take a little longer than its timeouts.
 const PROBE_MARGIN: Duration = Duration::from_secs(1);
+
+/// The code of the error that a request gets for which a budget has not enough left.
+pub(super) const BUDGET_EXCEEDED: &str = "budget_exceeded";
 
 /// Why a target is passed over without an attempt.
 pub(super) enum Skip {
@@ -80,6 +87,14 @@ impl Load<'_> {
         }
     }
 
+    /// The longest answer.
+    fn answer(self) -> u64 {
+        match self {
+            Self::Chat(call) => call.view.max_tokens.unwrap_or(DEFAULT_ANSWER),
+            Self::Prompt(_) => 0,
+        }
+    }
+
     /// What is reserved of a limit until the vendor has counted: the prompt and the longest answer.
     fn reservation(self, limiter: &Limiter) -> u64 {
         let Some(capacity) = limiter.token_capacity() else { return 0 };
@@ -102,9 +117,21 @@ pub(super) struct Wish<'a> {
     /// The client's name; empty where clients have none.
     pub client: &'a str,
     pub load: Load<'a>,
+    pub spend: Spend<'a>,
     pub conversation: Option<u64>,
     /// No room is waited for any longer.
     pub by: Instant,
+}
+
+/// What an attempt's money is spent on.
+#[derive(Clone, Copy)]
+pub(super) struct Spend<'a> {
+    pub snapshot: &'a Snapshot,
+    /// The model as the client names it.
+    pub model: &'a str,
+    /// The client's.
+    pub headers: &'a HeaderMap,
+    pub billing: Billing,
 }
 
 /// What a client's limits granted, and an estimate of the prompt's tokens (0 where tokens are not limited).
@@ -125,14 +152,12 @@ pub(super) async fn client(worker: &Worker, client: Option<&ClientEntry>, load: 
 /// Lets an attempt in: by the first credential that can be used, the breaker and the limits of the provider and the model.
 /// `tried` credentials are left out; `may_rest` takes those that their vendor wants left alone, too.
 pub(super) async fn upstream(wish: Wish<'_>, target: &Arc<Target>, tried: u64, may_rest: bool) -> Result<Admitted, Skip> {
+    let prompt = wish.load.prompt();
+    let reserved = budgets(wish, target, prompt)?;
     let (credential, ticket) = credential(wish.conversation, target, tried, may_rest)?;
     let mut grants = [None, None];
-    let mut prompt = 0;
     for (limiter, held) in target.limiters().into_iter().zip(&mut grants) {
         let Some(limiter) = limiter else { continue };
-        if limiter.token_capacity().is_some() {
-            prompt = wish.load.prompt();
-        }
         match limiter.acquire(wish.client, wish.load.reservation(limiter), wish.by).await {
             Ok(grant) => *held = Some(grant),
             Err(refusal) => {
@@ -143,7 +168,30 @@ pub(super) async fn upstream(wish: Wish<'_>, target: &Arc<Target>, tried: u64, m
             }
         }
     }
-    Ok(Admitted { credential, ticket, grants, prompt })
+    Ok(Admitted { credential, ticket, grants, prompt, billing: wish.spend.billing, reserved })
+}
+
+/// Holds back of every budget what the attempt may cost.
+fn budgets(wish: Wish<'_>, target: &Target, prompt: u64) -> Result<Reserved, Skip> {
+    let Spend { snapshot, model, headers, billing } = wish.spend;
+    if snapshot.budgets.is_empty() || billing == Billing::Nothing {
+        return Ok(Reserved::default());
+    }
+    let tags = tags::of(headers);
+    let spender = Spender { client: wish.client, model, tags: &tags, tokens: (prompt, wish.load.answer()) };
+    let at = unix_now();
+    let reserved = snapshot.budgets.reserve(spender, target, &wish.worker.runtime.prices.book(), at);
+    reserved.map_err(|(entry, exceeded)| {
+        wish.worker.runtime.metrics.money.exceeded(&entry.name);
+        let resets_at = exceeded.view.resets_at;
+        let until = jiff::Timestamp::from_second(i64::try_from(resets_at).unwrap_or(i64::MAX)).map(|at| at.to_string()).unwrap_or_default();
+        let message = format!("the budget `{}` has not enough left for this request; it starts anew at {until}", entry.name);
+        let mut error = ApiError::new(429, ErrorKind::InsufficientQuota, Fault::Client, BUDGET_EXCEEDED, message);
+        let wait = Duration::from_secs(resets_at.saturating_sub(at).max(1));
+        error.retry_after = Some(wait);
+        error.should_retry = Some(false);
+        Skip::NoRoom { wait, error: Box::new(error) }
+    })
 }
 
 fn credential(conversation: Option<u64>, target: &Arc<Target>, tried: u64, may_rest: bool) -> Result<(usize, Option<Ticket>), Skip> {

@@ -78,7 +78,7 @@ impl Arriving<'_> {
     async fn whole_as_stream(self, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
         let body = collect(self.source, self.terms.snapshot.config.server.max_response).await?;
-        let response = vendor.read_response(&body)?;
+        let (length, response) = (body.len(), vendor.read_response(&body)?);
         watched(self.watch, &response);
         let usage = response.usage;
         let mut events = Vec::new();
@@ -86,7 +86,7 @@ impl Arriving<'_> {
         let mut encoder = self.terms.call.encoder(&self.reply);
         let mut text = BytesMut::new();
         events.into_iter().for_each(|event| encoder.event(event, &mut text));
-        succeeded(attempt, usage);
+        succeeded(attempt, usage, length);
         let mut answer = Answer::json(text.freeze(), self.headers);
         answer.headers.insert(CONTENT_TYPE, HeaderValue::from_static(client.framing().content_type()));
         Ok((answer, usage))
@@ -95,6 +95,7 @@ impl Arriving<'_> {
     async fn whole(self, streamed: bool, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
         let body = collect(self.source, self.terms.snapshot.config.server.max_response).await?;
+        let length = body.len();
         let (body, usage) = if self.same && !streamed {
             let edited = client.edit_response(body, &self.reply, &self.target.provider.quirks)?;
             (edited.body, edited.usage)
@@ -105,7 +106,7 @@ impl Arriving<'_> {
             let usage = response.usage;
             (Bytes::from(client.write_response(response, &self.reply)), usage)
         };
-        succeeded(attempt, usage);
+        succeeded(attempt, usage, length);
         Ok((Answer::json(body, self.headers), usage))
     }
 }
@@ -117,9 +118,11 @@ fn watched(watch: Option<Watch>, response: &Response) {
 }
 
 /// All of the answer is here: the upstream has done its part.
-pub(super) fn succeeded(attempt: &mut Attempt, usage: Option<Usage>) {
+pub(super) fn succeeded(attempt: &mut Attempt, usage: Option<Usage>, bytes: usize) {
     attempt.content(false);
-    attempt.end(&End { status: 200, usage, ..End::new(AttemptClass::Success) });
+    // The bytes tell of the answer's length only where the vendor does not.
+    let delivered = if usage.is_none() { bytes as u64 } else { 0 };
+    attempt.end(&End { status: 200, usage, delivered, ..End::new(AttemptClass::Success) });
 }
 
 /// The answer that a stream at hand tells.

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::bill::{Billing, Bills, Ending, Item};
 use super::worker::Worker;
 use crate::base::outcome::{AttemptClass, Billed, BreakerVerdict, LimiterSignal};
 use crate::chat::Usage;
 use crate::limit::{Grant, RetryPermit, Ticket, UnderWay};
-use crate::runtime::{Circuit, InFlight, NotBefore, Target};
+use crate::runtime::{Circuit, InFlight, NotBefore, Reserved, Target, unix_now};
 
 /// A credential that the vendor refuses, or whose money is gone, is left alone for so long.
 const PARKED: Duration = Duration::from_secs(60);
@@ -32,9 +33,16 @@ pub struct Attempt {
     _budget: Budget,
     begun: Instant,
     has_content: bool,
-    /// An estimate of the prompt's tokens; 0 where no limit asks for it.
+    /// An estimate of the prompt's tokens.
     prompt: u64,
     has_ended: bool,
+    billing: Billing,
+    /// What it may cost, held back of budgets.
+    reserved: Option<Reserved>,
+    /// Counts the attempts of its request, the first being 1.
+    number: u32,
+    /// Of its request; none of a copy.
+    bills: Option<Bills>,
 }
 
 /// What an attempt counts as in its provider's retry budget, held for what dropping it does.
@@ -63,8 +71,10 @@ pub(super) struct Admitted {
     pub credential: usize,
     pub ticket: Option<Ticket>,
     pub grants: [Option<Grant>; 2],
-    /// An estimate of the prompt's tokens; 0 where no limit asks for it.
+    /// An estimate of the prompt's tokens.
     pub prompt: u64,
+    pub billing: Billing,
+    pub reserved: Reserved,
 }
 
 /// How an attempt ended.
@@ -102,7 +112,30 @@ impl Attempt {
             has_content: false,
             prompt: admitted.prompt,
             has_ended: false,
+            billing: admitted.billing,
+            reserved: Some(admitted.reserved),
+            number: 0,
+            bills: None,
         }
+    }
+
+    /// Makes it an attempt of a request, the one of this number.
+    pub(super) fn belongs_to(&mut self, number: u32, bills: &Bills) {
+        self.number = number;
+        self.bills = Some(bills.clone());
+    }
+
+    pub(super) fn number(&self) -> u32 {
+        self.number
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    /// The names of budgets that are nearly spent.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        self.reserved.as_ref().map(|reserved| reserved.warnings(unix_now())).unwrap_or_default()
     }
 
     /// The vendor said in its headers how much it would still take.
@@ -146,6 +179,7 @@ impl Attempt {
         self.target.metrics(&self.worker.runtime.metrics).attempt(end.class);
         self.judge(now, end);
         self.rest(now, end);
+        self.bill(end);
         let tokens = self.tokens(end);
         let is_drop = end.class.limiter(end.status) == LimiterSignal::Dropped;
         for mut grant in self.grants.iter_mut().filter_map(Option::take) {
@@ -156,6 +190,22 @@ impl Attempt {
                 AttemptClass::NotSent => grant.rollback(now),
                 _ => grant.settle(now, tokens),
             }
+        }
+    }
+
+    fn bill(&mut self, end: &End) {
+        let ending = Ending {
+            worker: &self.worker,
+            target: &self.target,
+            billing: self.billing,
+            reserved: self.reserved.take(),
+            has_content: self.has_content,
+            prompt: self.prompt,
+            end,
+        };
+        let bill = ending.bill();
+        if let Some(bills) = &self.bills {
+            bills.0.lock().push(Item { number: self.number, target: Arc::clone(&self.target), class: end.class, bill });
         }
     }
 

@@ -94,7 +94,7 @@ pub(super) async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answ
     if answered.is_estimated {
         out.insert(respond::ESTIMATED, HeaderValue::from_static("input_tokens"));
     }
-    succeeded(attempt, answered.usage);
+    succeeded(attempt, answered.usage, 0);
     Ok((Answer::json(answered.body, out), answered.usage, dropped.iter().map(str::to_owned).collect()))
 }
 

@@ -27,9 +27,10 @@ pub(super) fn in_band(error: &ApiError) -> AttemptClass {
 }
 
 /// The codes the sidecar gives itself; a vendor's own words are counted as one.
-const OWN_CODES: [&str; 44] = [
+const OWN_CODES: [&str; 45] = [
     "bad_host",
     "bad_path",
+    "budget_exceeded",
     "client_body_timeout",
     "content_filter",
     "context_length_exceeded",

@@ -7,8 +7,9 @@ use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
 
-use super::admit::{Load, Wish};
+use super::admit::{Load, Spend, Wish};
 use super::attempt::Attempt;
+use super::bill::Billing;
 use super::body::collect::collect;
 use super::body::source::{Deadlines, Source};
 use super::call::Call;
@@ -20,11 +21,17 @@ use super::worker::Worker;
 use super::{outgoing, single};
 use crate::chat::ApiError;
 use crate::dialect::{CountTokens, To, estimate_tokens};
-use crate::runtime::Target;
+use crate::runtime::{Snapshot, Target};
 
 const MAX_ANSWER: usize = 64 << 10;
 
-pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTokens, meter: &mut Meter) -> Result<Answer, ApiError> {
+pub(super) async fn run(
+    worker: &Arc<Worker>,
+    snapshot: &Snapshot,
+    call: Call,
+    counter: &dyn CountTokens,
+    meter: &mut Meter,
+) -> Result<Answer, ApiError> {
     let plan = call.resolved.plan(None, Instant::now());
     let target = &plan.first().ok_or_else(|| ApiError::internal("a route without targets"))?.target;
     let provider = &*target.provider;
@@ -34,7 +41,9 @@ pub(super) async fn run(worker: &Arc<Worker>, call: Call, counter: &dyn CountTok
     let by = Instant::now() + provider.timeout.first_token;
     // Counting generates nothing: no limit on tokens is asked.
     let client = call.client.as_deref().unwrap_or_default();
-    let mut attempt = single::begin(Wish { worker, client, load: Load::Prompt(0), conversation: None, by }, target, meter).await?;
+    let spend = Spend { snapshot, model: &call.view.model, headers: &call.headers, billing: Billing::Nothing };
+    let wish = Wish { worker, client, load: Load::Prompt(0), spend, conversation: None, by };
+    let mut attempt = single::begin(wish, target, meter).await?;
     let is_relayed = question.is_relayed;
     let answered = ask(worker, &call, counter, question, &mut attempt, by).await;
     // Some vendors count for a part of their models only, or not all that a request may hold.

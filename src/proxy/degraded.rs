@@ -33,8 +33,8 @@ pub(super) async fn serve(terms: Terms<'_>, meter: &mut Meter, error: ApiError) 
 
 async fn by_target(terms: Terms<'_>, target: &Arc<Target>, meter: &mut Meter) -> Option<Accepted> {
     let admitted = admit::upstream(terms.wish(), target, 0, true).await.ok()?;
-    meter.attempt(target);
-    let attempt = Attempt::new(terms.worker, target, admitted, Budget::first(target));
+    let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::first(target));
+    meter.attempt(&mut attempt);
     Box::pin(exchange(terms, attempt)).await.ok()
 }
 

@@ -8,9 +8,10 @@ use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
 
-use super::admit::Wish;
+use super::admit::{Spend, Wish};
 use super::arriving::Arriving;
 use super::attempt::{Attempt, End};
+use super::bill::Billing;
 use super::body::source::{Deadlines, Source};
 use super::call::{Asked, Call};
 use super::respond::Answer;
@@ -62,6 +63,7 @@ impl<'a> Terms<'a> {
             worker: self.worker,
             client: self.call.client.as_deref().unwrap_or_default(),
             load: self.call.load(),
+            spend: Spend { snapshot: self.snapshot, model: &self.call.view.model, headers: &self.call.headers, billing: Billing::Tokens },
             conversation: self.call.conversation,
             by: self.give_up_at,
         }

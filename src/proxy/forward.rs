@@ -139,8 +139,8 @@ impl Forward<'_> {
                 }
             };
             tried |= 1 << admitted.credential.min(63);
-            let attempt = Attempt::new(self.terms.worker, target, admitted, Budget::new(self.request_at(target), granted, None));
-            self.meter.attempt(target);
+            let mut attempt = Attempt::new(self.terms.worker, target, admitted, Budget::new(self.request_at(target), granted, None));
+            self.meter.attempt(&mut attempt);
             let may_hedge = self.meter.attempts() < self.most;
             let failed = match hedge::race(self.terms, attempt, self.plan.get(at + 1), may_hedge, self.meter).await {
                 Ok(accepted) => return Some(Ok(accepted)),

@@ -95,7 +95,8 @@ async fn begin(
         return None;
     };
     let admitted = admit::upstream(terms.wish(), target, tried, false).await.ok()?;
-    meter.attempt(target);
     let request = Arc::new(target.budget().request(now));
-    Some(Attempt::new(terms.worker, target, admitted, Budget::new(request, Some(retry), Some(hedged))))
+    let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::new(request, Some(retry), Some(hedged)));
+    meter.attempt(&mut attempt);
+    Some(attempt)
 }

@@ -1,6 +1,8 @@
 //! One request's bookkeeping. The meter rides on the answer's body and fires exactly once, when the body ends, breaks or is
 //! dropped by the client: metrics, the access log, later also cost and usage.
 
+mod usage;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +13,9 @@ use tokio::time::Instant;
 use super::access_log::Line;
 use super::admit::Granted;
 use super::attempt::{Attempt, BYTES_PER_TOKEN, End};
+use super::bill::Bills;
 use super::client_connection::{ClientConnection, Phase};
+use super::tags;
 use super::worker::Worker;
 use crate::base::id;
 use crate::base::outcome::{AttemptClass, CacheResult, Outcome};
@@ -34,6 +38,13 @@ pub struct Meter {
     grant: Option<Granted>,
     /// The attempt that the answer comes by.
     attempt: Option<Attempt>,
+    /// What its attempts cost.
+    bills: Bills,
+    /// The number of the attempt that the answer comes by.
+    answered: Option<u32>,
+    /// Budgets that are nearly spent.
+    warnings: Vec<String>,
+    tags: Vec<String>,
     is_degraded: bool,
     /// The client itself has limited the time: running out of it is nobody's failure.
     is_clients_time: bool,
@@ -76,6 +87,10 @@ impl Meter {
             target: None,
             grant: None,
             attempt: None,
+            bills: Bills::default(),
+            answered: None,
+            warnings: Vec::new(),
+            tags: tags::of(request.headers()),
             is_degraded: false,
             is_clients_time: false,
             status: 0,
@@ -117,10 +132,16 @@ impl Meter {
         self.grant = grant;
     }
 
-    /// An attempt at `target` begins.
-    pub(super) fn attempt(&mut self, target: &Arc<Target>) {
+    /// An attempt begins.
+    pub(super) fn attempt(&mut self, attempt: &mut Attempt) {
         self.attempts += 1;
-        self.target = Some(Arc::clone(target));
+        self.target = Some(Arc::clone(&attempt.target));
+        attempt.belongs_to(self.attempts, &self.bills);
+        for name in attempt.warnings() {
+            if !self.warnings.contains(&name) {
+                self.warnings.push(name);
+            }
+        }
         if self.attempts == 1 {
             self.worker.runtime.metrics.overhead.observe(self.started.elapsed().as_secs_f64());
         }
@@ -129,6 +150,7 @@ impl Meter {
     /// The answer comes by this attempt, which ends with it.
     pub(super) fn carry(&mut self, attempt: Attempt) {
         self.target = Some(Arc::clone(&attempt.target));
+        self.answered = Some(attempt.number());
         self.attempt = Some(attempt);
     }
 
@@ -166,6 +188,11 @@ impl Meter {
 
     pub(super) fn attempts(&self) -> u32 {
         self.attempts
+    }
+
+    /// The budgets that are nearly spent.
+    pub(super) fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     pub(super) fn target(&self) -> Option<&Arc<Target>> {
@@ -280,9 +307,11 @@ impl Meter {
                 );
             }
         }
+        self.tell_ledger(outcome, status, duration, first_token);
         if !self.worker.runtime.snapshot().config.log.access {
             return;
         }
+        let total = self.total();
         self.worker.access_log.write(&Line {
             time: jiff::Timestamp::now().to_string(),
             level: "INFO",
@@ -307,6 +336,8 @@ impl Meter {
             bytes: self.bytes,
             prompt_tokens: self.usage.map(|u| u.prompt),
             completion_tokens: self.usage.map(|u| u.completion),
+            cost_nano: total.map(|total| total.nano),
+            cost_currency: total.as_ref().map(|total| total.currency.as_str()),
             cached_tokens: self.usage.and_then(|u| u.cached),
             reasoning_tokens: self.usage.and_then(|u| u.reasoning),
         });
@@ -329,6 +360,6 @@ impl Drop for Meter {
 }
 
 /// Milliseconds with three decimals.
-fn milliseconds(duration: Duration) -> f64 {
+pub(super) fn milliseconds(duration: Duration) -> f64 {
     (duration.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -3,17 +3,23 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::admit;
 use super::attempt::{Attempt, Budget, End};
+use super::bill::Bills;
 use super::call::{Asked, Call};
 use super::exchange::{Accepted, Terms, exchange};
+use super::meter::milliseconds;
 use super::respond::Content;
+use super::tags;
 use super::worker::Worker;
-use crate::base::outcome::AttemptClass;
+use crate::base::id;
+use crate::base::outcome::{AttemptClass, Outcome};
 use crate::runtime::{Snapshot, Target};
+use crate::usage::{Charge, Record};
 
 /// Copies under way in one worker; what would be more is not sent.
 const MOST: usize = 64;
@@ -44,18 +50,55 @@ pub(super) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: &Arc<C
     let copying = Copying(Arc::clone(worker));
     let (snapshot, call, target) = (Arc::clone(snapshot), Arc::clone(call), Arc::clone(&mirror.target));
     tokio::spawn(async move {
-        let result = send(&copying.0, &snapshot, &call, &target).await;
+        let (bills, begun) = (Bills::default(), Instant::now());
+        let result = send(&copying.0, &snapshot, &call, &target, &bills).await;
         copying.0.runtime.metrics.mirror(result);
+        record(&copying.0, &call, &bills, result == "ok", begun.elapsed());
     });
 }
 
-async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &Arc<Target>) -> &'static str {
+/// A copy is billed as any other request, so it has a record of its own, if it was sent.
+fn record(worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Duration) {
+    let bills = bills.0.lock();
+    let Some(item) = bills.first().filter(|_| !worker.runtime.ledger.is_empty()) else { return };
+    let charge = item.charge();
+    worker.runtime.ledger.record(&Record {
+        time: jiff::Timestamp::now().to_string(),
+        request_id: &id::request_id(),
+        outcome: if is_ok { Outcome::Complete } else { Outcome::Failed }.as_str(),
+        status: if is_ok { 200 } else { 0 },
+        error: None,
+        client: call.client.as_deref(),
+        tags: &tags::of(&call.headers),
+        endpoint: "mirror",
+        model: Some(&call.view.model),
+        provider: Some(&item.target.provider.name),
+        upstream_model: Some(&item.target.model),
+        stream: call.view.stream,
+        mirror: true,
+        degraded: false,
+        cache: None,
+        attempts: 1,
+        tokens: charge.map(|charge| charge.usage.into()),
+        tokens_source: charge.map(|charge| charge.source.as_str()),
+        cost: item.cost(),
+        reported_cost: charge.and_then(Charge::reported_money),
+        cost_unknown: item.unknown(),
+        price_version: charge.map(|charge| &*charge.price_version),
+        other_attempts: Vec::new(),
+        duration_ms: milliseconds(took),
+        first_token_ms: None,
+    });
+}
+
+async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &Arc<Target>, bills: &Bills) -> &'static str {
     let now = Instant::now();
     let terms = Terms { worker, snapshot, call, give_up_at: now + target.provider.timeout.total, is_clients_time: false };
     let Ok(admitted) = admit::upstream(terms.wish(), target, 0, false).await else {
         return "skipped";
     };
-    let attempt = Attempt::new(worker, target, admitted, Budget::first(target));
+    let mut attempt = Attempt::new(worker, target, admitted, Budget::first(target));
+    attempt.belongs_to(1, bills);
     let Ok(Accepted { answer, attempt: Some(mut attempt), usage, .. }) = exchange(terms, attempt).await else { return "error" };
     let mut end = End { status: 200, usage, ..End::new(AttemptClass::Success) };
     if let Content::Events(stream) = answer.content {

@@ -5,6 +5,7 @@ mod admit;
 mod arriving;
 mod attempt;
 mod beside;
+mod bill;
 mod body;
 mod cached;
 mod call;
@@ -31,6 +32,7 @@ mod retry_hint;
 mod route;
 mod send;
 mod single;
+mod tags;
 mod thinking;
 mod vendor_error;
 mod worker;
@@ -124,7 +126,7 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
             let read = Read { dialect: id, asked: Asked::Chat, look: &look, address };
             let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
             meter.grant(admit::client(worker, client.as_deref(), Load::Prompt(0)).await?);
-            count_tokens::run(worker, call, counter, meter).await
+            count_tokens::run(worker, &snapshot, call, counter, meter).await
         }
         Route::Embeddings { format, address } => {
             let (address, look) = (address.into_owned(), |body: &[u8]| embeddings(format).view(body));

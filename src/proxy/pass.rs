@@ -10,7 +10,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
-use super::admit::{self, Load, Wish};
+use super::admit::{self, Load, Spend, Wish};
+use super::bill::Billing;
 use super::body::source::{Deadlines, Source};
 use super::meter::Meter;
 use super::respond::{Answer, Content};
@@ -60,7 +61,11 @@ pub(super) async fn run(
     let load = Load::Prompt(body_tokens(&body));
     meter.grant(admit::client(worker, client, load).await?);
     let by = meter.started() + provider.timeout.total;
-    let mut attempt = single::begin(Wish { worker, client: client_name, load, conversation: None, by }, &target, meter).await?;
+    // What is generated has a model; lists and files are not billed by what is read of them.
+    let billing = if head.method == Method::POST && !target.model.is_empty() { Billing::Uncounted } else { Billing::Nothing };
+    let spend = Spend { snapshot, model: &target.model, headers: &head.headers, billing };
+    let wish = Wish { worker, client: client_name, load, spend, conversation: None, by };
+    let mut attempt = single::begin(wish, &target, meter).await?;
     let mut outgoing = outgoing::request(&target, attempt.credential, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
     headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
     if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {

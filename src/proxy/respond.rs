@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 
+use super::admit::BUDGET_EXCEEDED;
 use super::body::event_stream::EventStream;
 use super::body::raw::Raw;
 use super::body::source::Source;
@@ -16,6 +17,7 @@ use crate::base::outcome::Outcome;
 use crate::cache::Entry;
 use crate::chat::{ApiError, DialectId, Fault, LimitState, LimitUnit};
 use crate::dialect::dialect;
+use crate::price::Nano;
 
 pub(super) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const ANTHROPIC_REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
@@ -27,6 +29,11 @@ const DROPPED: HeaderName = HeaderName::from_static("x-llm-dropped");
 const DEGRADED: HeaderName = HeaderName::from_static("x-llm-degraded");
 /// What an answer tells that nobody has counted.
 pub(super) const ESTIMATED: HeaderName = HeaderName::from_static("x-llm-estimated");
+/// What the request cost, where that is known before its answer begins.
+const COST: HeaderName = HeaderName::from_static("x-llm-cost");
+const COST_CURRENCY: HeaderName = HeaderName::from_static("x-llm-cost-currency");
+/// The names of budgets that are nearly spent.
+const BUDGET_WARNING: HeaderName = HeaderName::from_static("x-llm-budget-warning");
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
 const RETRY_AFTER_MS: HeaderName = HeaderName::from_static("retry-after-ms");
 pub(super) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
@@ -107,9 +114,14 @@ pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static 
     let unavailable = matches!(error.status, 503 | 529).then_some(DEFAULT_RETRY_AFTER);
     if let Some(wait) = error.retry_after.or(unavailable) {
         let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        headers.insert(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER)));
-        let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_RETRY_AFTER * 1000);
-        headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds));
+        if error.code.as_deref() == Some(BUDGET_EXCEEDED) {
+            // When the budget starts anew, which no SDK is to wait for.
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        } else {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds.clamp(1, MAX_RETRY_AFTER)));
+            let milliseconds = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).clamp(1, MAX_RETRY_AFTER * 1000);
+            headers.insert(RETRY_AFTER_MS, HeaderValue::from(milliseconds));
+        }
     }
     for limit in &error.limits {
         limit_headers(limit, &mut headers);
@@ -171,6 +183,18 @@ fn identify(headers: &mut HeaderMap, meter: &Meter) {
             headers.insert(MODEL, model);
         }
         headers.insert(ATTEMPTS, HeaderValue::from(meter.attempts()));
+    }
+    if let Some(cost) = meter.total().filter(|_| meter.answers_whole())
+        && let (Ok(amount), Ok(currency)) =
+            (HeaderValue::try_from(Nano(cost.nano).to_string()), HeaderValue::from_str(cost.currency.as_str()))
+    {
+        headers.insert(COST, amount);
+        headers.insert(COST_CURRENCY, currency);
+    }
+    if !meter.warnings().is_empty()
+        && let Ok(names) = HeaderValue::try_from(meter.warnings().join(", "))
+    {
+        headers.insert(BUDGET_WARNING, names);
     }
     if meter.is_degraded() {
         headers.insert(DEGRADED, HeaderValue::from_static("true"));

@@ -23,8 +23,9 @@ pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Mete
         admitted => admitted,
     };
     let admitted = admitted.map_err(Skip::into_error)?;
-    meter.attempt(target);
-    Ok(Attempt::new(wish.worker, target, admitted, Budget::first(target)))
+    let mut attempt = Attempt::new(wish.worker, target, admitted, Budget::first(target));
+    meter.attempt(&mut attempt);
+    Ok(attempt)
 }
 
 /// The vendor answered with an error.

@@ -5,6 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use tokio::time::Instant;
 
+use super::reload::unix_now;
 use super::snapshot::Snapshot;
 use crate::limit::Limiter;
 use crate::metrics::{Labels, Metrics};
@@ -19,6 +20,13 @@ impl Snapshot {
             if let Some(limiter) = &client.limiter {
                 limits(metrics, limiter, "client", &client.name, "", now);
             }
+        }
+        let at = unix_now();
+        metrics.money.budget_used.clear();
+        for entry in self.budgets.all() {
+            let view = entry.budget.view(at);
+            let used = if view.amount == 0 { 1.0 } else { view.spent as f64 / view.amount as f64 };
+            metrics.money.budget_used.get_or_create(&vec![("budget", entry.name.clone())]).set(used);
         }
         for entry in &self.providers {
             let name = &entry.provider.name;

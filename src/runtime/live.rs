@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::settings;
 use super::tokens::Tokens;
 use crate::config;
-use crate::limit::{Breaker, Keyed, Latency, Limiter, RetryBudget, Transition};
+use crate::limit::{self, Breaker, Keyed, Latency, Limiter, RetryBudget, Transition};
 use crate::metrics::Metrics;
 
 /// All live state of this process, shared by its workers.
@@ -23,6 +23,7 @@ pub struct Live {
     parked: Keyed<String, NotBefore>,
     measures: Keyed<String, Measures>,
     tokens: Keyed<String, Tokens>,
+    spending: Keyed<String, limit::Budget>,
 }
 
 /// What is known of one (provider, model, credential).
@@ -55,6 +56,7 @@ impl Live {
             parked: Keyed::new(),
             measures: Keyed::new(),
             tokens: Keyed::new(),
+            spending: Keyed::new(),
         }
     }
 
@@ -96,6 +98,11 @@ impl Live {
 
     pub(super) fn tokens(&self, identity: String, make: impl FnOnce() -> Tokens) -> Arc<Tokens> {
         self.tokens.get_or_insert(identity, make)
+    }
+
+    /// The budget of this identity.
+    pub(super) fn spending(&self, identity: String, settings: limit::BudgetSettings) -> Arc<limit::Budget> {
+        self.spending.get_or_insert(identity, || limit::Budget::new(settings))
     }
 
     pub(super) fn measures(&self, identity: String) -> Arc<Measures> {

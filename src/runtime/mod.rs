@@ -1,6 +1,7 @@
 //! Floor 6: the running configuration. A [`Snapshot`] is built whole from a checked `Config` and swapped in by one pointer;
 //! a request lives and dies with the snapshot it began with.
 
+mod budgets;
 mod clients;
 mod credential;
 mod gauges;
@@ -16,12 +17,13 @@ mod target;
 mod tokens;
 pub mod watch;
 
+pub use budgets::{BudgetEntry, Budgets, Reserved, Spender};
 pub use clients::ClientEntry;
 pub use credential::{Credential, CredentialKind, auth_header};
 pub use learnt::Learnt;
 pub use live::{Circuit, InFlight, Measures, NotBefore};
 pub use provider::Provider;
-pub use reload::{ChangeError, Load, LoadFailure, ReloadStatus, Runtime, Stored};
+pub use reload::{ChangeError, Load, LoadFailure, ReloadStatus, Runtime, Stored, unix_now};
 pub use route::{Candidate, CauseSet, Degraded, Hedge, Mirror, Route, fnv};
 pub use snapshot::{ProviderEntry, Resolved, Snapshot};
 pub use target::Target;

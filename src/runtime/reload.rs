@@ -17,6 +17,7 @@ use crate::config::{Config, Diagnostic};
 use crate::metrics::Metrics;
 use crate::price::Prices;
 use crate::upstream::Origins;
+use crate::usage::Ledger;
 use crate::vault::Vault;
 
 /// Reads the configuration anew: the files, and what the store holds in the form of [`crate::config::load_over`].
@@ -44,6 +45,8 @@ pub struct Runtime {
     pub vault: Arc<Vault>,
     /// What models cost: built in, by the configuration, and as set at run time.
     pub prices: Arc<Prices>,
+    /// Where records of use go.
+    pub ledger: Arc<Ledger>,
     load: Load,
     /// What the store holds, in the form of a document.
     stored: Mutex<Stored>,
@@ -118,6 +121,7 @@ impl Runtime {
         let vault = Vault::new(settings::vault(&config.signatures), metrics.signatures.entries.clone(), metrics.signatures.bytes.clone());
         let (currency, layer) = settings::prices(&config.prices);
         let prices = Arc::new(Prices::new(currency, layer));
+        let ledger = Arc::new(Ledger::new(&metrics.money));
         let snapshot = Snapshot::build(config, &origins, &live, &metrics, &prices, None)?;
         Ok(Self {
             snapshot: ArcSwap::from_pointee(snapshot),
@@ -127,6 +131,7 @@ impl Runtime {
             cache: Arc::new(cache),
             vault: Arc::new(vault),
             prices,
+            ledger,
             load,
             stored: Mutex::new(stored),
             status: Mutex::new(status),
@@ -258,6 +263,7 @@ fn boot_only_changes(running: &Config, new: &Config) -> Vec<String> {
         ("admin.listen", running.admin.listen != new.admin.listen),
         ("tls", running.tls.as_ref().map(|t| &t.cert_pem) != new.tls.as_ref().map(|t| &t.cert_pem)),
         ("store", !running.store.is_same(&new.store)),
+        ("usage.file", running.usage_file != new.usage_file),
         ("server.workers", running.server.workers != new.server.workers),
     ];
     pairs
@@ -267,6 +273,7 @@ fn boot_only_changes(running: &Config, new: &Config) -> Vec<String> {
         .collect()
 }
 
-pub(super) fn unix_now() -> u64 {
+/// Seconds.
+pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }

@@ -48,7 +48,6 @@ fn rates(from: &std::collections::BTreeMap<crate::base::kind::Kind, u64>) -> Rat
     rates
 }
 
-#[expect(dead_code, reason = "budgets are not held yet")]
 pub(super) fn budget(from: &config::Budget) -> limit::BudgetSettings {
     limit::BudgetSettings {
         amount: from.amount,

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::time::Instant;
 
+use super::budgets::Budgets;
 use super::clients::{ClientEntry, Clients};
 use super::learnt::Learnt;
 use super::live::Live;
 use super::provider::Provider;
+use super::reload::unix_now;
 use super::route::{Candidate, CauseSet, Route};
 use super::target::{ProviderParts, Target};
 use crate::config::{self, Config};
@@ -32,6 +34,8 @@ pub struct Snapshot {
     by_name: HashMap<String, Arc<ProviderEntry>>,
     routes: HashMap<String, Arc<Route>>,
     clients: Clients,
+    /// What may be spent.
+    pub budgets: Budgets,
     metrics: Arc<Metrics>,
 }
 
@@ -111,7 +115,8 @@ impl Snapshot {
             routes.insert(alias.clone(), Arc::new(Route::new(route, prices, hedge_budget, target)?));
         }
         let clients = Clients::new(&config.clients, live)?;
-        Ok(Self { config, providers, by_name, routes, clients, metrics: Arc::clone(metrics) })
+        let budgets = Budgets::new(&config, live);
+        Ok(Self { config, providers, by_name, routes, clients, budgets, metrics: Arc::clone(metrics) })
     }
 
     /// This generation runs from now on: limits that are in use take its settings over and keep their state.
@@ -123,6 +128,7 @@ impl Snapshot {
             }
         }
         self.clients.reconfigure(&self.config.clients, now);
+        self.budgets.reconfigure(unix_now());
     }
 
     /// Whether anyone who reaches the listener may call.

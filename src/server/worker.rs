@@ -52,6 +52,11 @@ pub async fn run(
                 worker.runtime.cache.sweep(now);
                 worker.runtime.vault.sweep(now);
                 worker.access_log.flush();
+                if !worker.runtime.ledger.is_empty() {
+                    // A disk may take its time.
+                    let ledger = Arc::clone(&worker.runtime.ledger);
+                    tokio::task::spawn_blocking(move || ledger.flush());
+                }
             }
             () = closing(&mut phase) => break,
         }

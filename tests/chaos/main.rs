@@ -14,6 +14,7 @@ mod ask;
 mod cancel;
 mod checks;
 mod clock;
+mod costs;
 mod deadlines;
 mod descriptors;
 mod dns;

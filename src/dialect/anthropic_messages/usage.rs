@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
 
 /// A usage object as it is on the wire. Every field may be missing or null.
@@ -14,6 +15,8 @@ pub(super) struct WireUsage {
     cache_creation_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreation>,
     output_tokens_details: Option<OutputDetails>,
+    service_tier: Option<ServiceTier>,
+    speed: Option<ServiceTier>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -38,6 +41,8 @@ impl WireUsage {
         self.cache_creation_input_tokens = later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
         self.cache_creation = later.cache_creation.or(self.cache_creation);
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details);
+        self.service_tier = later.service_tier.or(self.service_tier);
+        self.speed = later.speed.or(self.speed);
     }
 
     pub(super) fn to_hub(self) -> Usage {
@@ -51,6 +56,7 @@ impl WireUsage {
             cache_write,
             cache_write_1h: self.cache_creation.map(|c| c.ephemeral_1h_input_tokens),
             reasoning: self.output_tokens_details.map(|d| d.thinking_tokens),
+            tier: self.speed.filter(|speed| *speed == ServiceTier::Fast).or(self.service_tier).unwrap_or_default(),
             ..Usage::default()
         }
     }

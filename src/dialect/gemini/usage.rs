@@ -34,21 +34,23 @@ struct Modality {
 
 impl WireUsage {
     pub(super) fn to_hub(&self) -> Usage {
-        let audio = |details: &[Modality]| details.iter().find(|detail| detail.modality == "AUDIO").map(|detail| detail.token_count);
+        let of = |details: &[Modality], kind: &str| details.iter().find(|detail| detail.modality == kind).map(|detail| detail.token_count);
         let thoughts = self.thoughts_token_count;
         Usage {
             prompt: self.prompt_token_count.unwrap_or(0).saturating_add(self.tool_use_prompt_token_count.unwrap_or(0)),
             completion: self.candidates_token_count.unwrap_or(0).saturating_add(thoughts.unwrap_or(0)),
             cached: self.cached_content_token_count,
             reasoning: thoughts,
-            audio_in: audio(&self.prompt_tokens_details),
-            audio_out: audio(&self.candidates_tokens_details),
+            audio_in: of(&self.prompt_tokens_details, "AUDIO"),
+            audio_out: of(&self.candidates_tokens_details, "AUDIO"),
+            image_in: of(&self.prompt_tokens_details, "IMAGE"),
+            image_out: of(&self.candidates_tokens_details, "IMAGE"),
             ..Usage::default()
         }
     }
 
     pub(super) fn of(usage: &Usage) -> Self {
-        let audio = |count: Option<u64>| count.map(|token_count| Modality { modality: "AUDIO".to_owned(), token_count });
+        let of = |kind: &str, count: Option<u64>| count.map(|token_count| Modality { modality: kind.to_owned(), token_count });
         Self {
             prompt_token_count: Some(usage.prompt),
             candidates_token_count: Some(usage.completion.saturating_sub(usage.reasoning.unwrap_or(0))),
@@ -56,8 +58,8 @@ impl WireUsage {
             cached_content_token_count: usage.cached,
             thoughts_token_count: usage.reasoning,
             total_token_count: Some(usage.total()),
-            prompt_tokens_details: audio(usage.audio_in).into_iter().collect(),
-            candidates_tokens_details: audio(usage.audio_out).into_iter().collect(),
+            prompt_tokens_details: of("AUDIO", usage.audio_in).into_iter().chain(of("IMAGE", usage.image_in)).collect(),
+            candidates_tokens_details: of("AUDIO", usage.audio_out).into_iter().chain(of("IMAGE", usage.image_out)).collect(),
         }
     }
 }

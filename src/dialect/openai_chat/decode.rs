@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use super::editor::{invalid_event, truncated};
 use super::normalize::{Chunk, Normalizer};
 use super::{error, finish, read_response, usage};
+use crate::base::service_tier::ServiceTier;
 use crate::chat::{ApiError, Event, FinishReason, Usage};
 use crate::dialect::Decode;
 
@@ -18,11 +19,12 @@ pub struct Decoder {
     open: Vec<u32>,
     /// The usage as last told to the hub.
     usage: Option<Usage>,
+    tier: ServiceTier,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { normalizer: Normalizer::new("", 0), started: false, done: false, open: Vec::new(), usage: None }
+        Self { normalizer: Normalizer::new("", 0), started: false, done: false, open: Vec::new(), usage: None, tier: ServiceTier::Standard }
     }
 }
 
@@ -39,11 +41,14 @@ impl Decode for Decoder {
         if name == b"error" {
             return Err(error::in_band(&Value::Object(chunk)));
         }
+        if let Some(tier) = chunk.get("service_tier").and_then(Value::as_str) {
+            self.tier = ServiceTier::of(tier);
+        }
         match self.normalizer.chunk(chunk)? {
             Chunk::Same(chunk) | Chunk::Changed(chunk) => self.chunk(&chunk, out),
             Chunk::Nothing => out.push(Event::Ping),
         }
-        let usage = self.normalizer.usage().and_then(usage::read_object);
+        let usage = self.normalizer.usage().and_then(usage::read_object).map(|usage| Usage { tier: self.tier, ..usage });
         if usage.is_some() && usage != self.usage {
             self.usage = usage;
             out.extend(usage.map(Event::Usage));

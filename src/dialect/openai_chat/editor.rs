@@ -5,7 +5,8 @@ use serde_json::{Map, Value};
 
 use super::normalize::{Chunk, Normalizer};
 use super::{message, outline, usage, whole};
-use crate::chat::ApiError;
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Usage};
 use crate::codec::sse;
 use crate::dialect::{Edited, Reply, Seen, Tap, Verdict};
 
@@ -37,7 +38,8 @@ impl Editor {
         }
         let chunk = serde_json::from_slice::<Map<String, Value>>(data).map_err(|_| invalid_event())?;
         let chunk = self.normalizer.chunk(chunk)?;
-        seen.usage = self.normalizer.usage().and_then(usage::read_object).or(seen.usage);
+        let told = self.normalizer.usage().and_then(usage::read_object);
+        seen.usage = told.map(|usage| Usage { tier: ServiceTier::in_json(data), ..usage }).or(seen.usage);
         Ok(match chunk {
             Chunk::Nothing => Verdict::Drop,
             Chunk::Same(chunk) if event.name.is_empty() => {
@@ -89,12 +91,13 @@ impl Tap for Editor {
 /// Checks a whole answer and, if `deviates`, edits it.
 pub fn whole(body: Bytes, reply: &Reply, deviates: bool) -> Result<Edited, ApiError> {
     if !deviates && let Some(usage) = outline::ordinary(&body) {
-        return Ok(Edited { body, usage: Some(usage) });
+        let usage = Some(Usage { tier: ServiceTier::in_json(&body), ..usage });
+        return Ok(Edited { body, usage });
     }
     let invalid = |why: &str| ApiError::upstream("upstream_invalid_response", format!("the upstream's answer {why}"));
     let mut answer: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| invalid("is not a JSON object"))?;
     let normalized = whole::normalize(&mut answer, &reply.upstream_model, reply.created)?;
-    let usage = answer.get("usage").and_then(usage::read);
+    let usage = answer.get("usage").and_then(usage::read).map(|usage| Usage { tier: ServiceTier::in_json(&body), ..usage });
     check_shape(&answer).map_err(invalid)?;
     let body = if deviates && normalized { Bytes::from(Value::Object(answer).to_string()) } else { body };
     Ok(Edited { body, usage })

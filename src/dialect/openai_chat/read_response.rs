@@ -3,7 +3,8 @@
 use serde_json::{Map, Value};
 
 use super::{finish, usage, whole};
-use crate::chat::{ApiError, Choice, Citation, Part, PartKind, Response};
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Choice, Citation, Part, PartKind, Response, Usage};
 
 /// Reads an answer with a success status. An error of the vendor's inside it, or another shape, is an `Err`.
 pub fn read(body: &[u8]) -> Result<Response, ApiError> {
@@ -14,12 +15,13 @@ pub fn read(body: &[u8]) -> Result<Response, ApiError> {
     let raw = body.get("choices").and_then(Value::as_array).filter(|choices| !choices.is_empty()).ok_or_else(invalid)?;
     let choices = raw.iter().map(|raw| read_choice(raw).ok_or_else(invalid)).collect::<Result<_, _>>()?;
     let text = |key: &str| body.get(key).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let tier = body.get("service_tier").and_then(Value::as_str);
     Ok(Response {
         id: text("id"),
         model: text("model"),
         created: body.get("created").and_then(Value::as_u64).filter(|at| *at > 0),
         choices,
-        usage: body.get("usage").and_then(usage::read),
+        usage: body.get("usage").and_then(usage::read).map(|usage| Usage { tier: tier.map_or(usage.tier, ServiceTier::of), ..usage }),
         service_tier: text("service_tier"),
     })
 }

@@ -6,7 +6,8 @@ use super::chunk::Chunk;
 use super::editor::{DONE, invalid_event, truncated};
 use super::template::Template;
 use super::{error, usage};
-use crate::chat::ApiError;
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Usage};
 use crate::codec::sse;
 use crate::dialect::{Reply, Seen, Tap, Verdict};
 
@@ -45,7 +46,8 @@ impl Watcher {
         seen.content |= chunk.choices.content;
         seen.said += chunk.choices.said as u64;
         if let Some(raw) = chunk.usage() {
-            seen.usage = usage::read_raw(raw).or(seen.usage);
+            let told = usage::read_raw(raw).map(|usage| Usage { tier: ServiceTier::in_json(data), ..usage });
+            seen.usage = told.or(seen.usage);
             if chunk.choices.seen == 0 && !self.include_usage {
                 return Verdict::Drop;
             }

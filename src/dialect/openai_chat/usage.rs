@@ -89,6 +89,9 @@ pub fn read_object(usage: &Map<String, Value>) -> Option<Usage> {
         audio_out: within("completion_tokens_details", "audio_tokens"),
         accepted_prediction: within("completion_tokens_details", "accepted_prediction_tokens"),
         rejected_prediction: within("completion_tokens_details", "rejected_prediction_tokens"),
+        image_in: within("prompt_tokens_details", "image_tokens"),
+        image_out: within("completion_tokens_details", "image_tokens"),
+        ..Usage::default()
     })
 }
 

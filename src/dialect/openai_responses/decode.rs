@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::answer::{self, Item};
 use super::error;
 use super::read_response::Body;
-use crate::chat::{ApiError, Event, PartKind};
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Event, PartKind, Usage};
 use crate::dialect::Decode;
 
 /// The state of one stream.
@@ -133,7 +134,8 @@ impl Decoder {
         match body.finish(!self.calls.is_empty()) {
             Ok(reason) => {
                 out.push(Event::Finish { choice: 0, reason, stop_sequence: None });
-                out.extend(body.usage.map(|usage| Event::Usage(usage.to_hub())));
+                let tier = body.service_tier.as_deref().map_or_else(Default::default, ServiceTier::of);
+                out.extend(body.usage.map(|usage| Event::Usage(Usage { tier, ..usage.to_hub() })));
                 out.push(Event::Done);
             }
             Err(error) => out.push(Event::Error(error)),

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use super::answer::{self, Content, Item};
 use super::error;
 use super::usage::WireUsage;
-use crate::chat::{ApiError, Choice, FinishReason, Part, PartKind, Response};
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Choice, FinishReason, Part, PartKind, Response, Usage};
 
 /// The response object.
 #[derive(Deserialize)]
@@ -27,7 +28,7 @@ pub(super) struct Body {
     #[serde(default)]
     pub(super) usage: Option<WireUsage>,
     #[serde(default)]
-    service_tier: Option<String>,
+    pub(super) service_tier: Option<String>,
 }
 
 impl Body {
@@ -84,7 +85,9 @@ pub(super) fn read_response(body: &[u8]) -> Result<Response, ApiError> {
         model: body.model,
         created: body.created_at.map(|at| at as u64),
         choices: vec![choice],
-        usage: body.usage.map(WireUsage::to_hub),
+        usage: body
+            .usage
+            .map(|usage| Usage { tier: body.service_tier.as_deref().map_or_else(Default::default, ServiceTier::of), ..usage.to_hub() }),
         service_tier: body.service_tier,
     })
 }

@@ -10,7 +10,8 @@ use super::error;
 use super::read_response::{Body, invalid};
 use super::usage::WireUsage;
 use crate::base::raw::{RawObject, to_raw};
-use crate::chat::{ApiError, Dropped};
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Dropped, Usage};
 use crate::codec::sse;
 use crate::dialect::{Edited, Seen, Tap, To, Verdict, Written, proof, shape};
 
@@ -56,7 +57,10 @@ pub(super) fn edit_response(body: Bytes) -> Result<Edited, ApiError> {
     match (outline.output, outline.error) {
         (None, Some(told)) if !told.is_null() => Err(error::in_band(&told)),
         (None, _) if outline.object.as_deref() != Some("response") => Err(invalid()),
-        _ => Ok(Edited { usage: outline.usage.map(WireUsage::to_hub), body }),
+        _ => {
+            let usage = outline.usage.map(|usage| Usage { tier: ServiceTier::in_json(&body), ..usage.to_hub() });
+            Ok(Edited { usage, body })
+        }
     }
 }
 

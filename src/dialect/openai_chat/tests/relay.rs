@@ -73,6 +73,9 @@ const USAGE: Usage = Usage {
     audio_out: None,
     accepted_prediction: None,
     rejected_prediction: None,
+    image_in: None,
+    image_out: None,
+    tier: crate::base::service_tier::ServiceTier::Standard,
 };
 
 #[test]

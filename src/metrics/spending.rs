@@ -1,0 +1,81 @@
+//! One target's handles of money, resolved when they are first needed.
+
+use parking_lot::Mutex;
+use prometheus_client::metrics::counter::Counter;
+
+use super::money::{MoneyCounter, MoneyMetrics};
+
+/// The handles of one (provider, model).
+pub struct Spending {
+    provider: String,
+    model: String,
+    families: MoneyMetrics,
+    /// By currency; there is seldom more than one.
+    cost: Mutex<Vec<(String, MoneyCounter)>>,
+    reported: Mutex<Vec<(String, MoneyCounter)>>,
+    /// Prompt and completion, by the sidecar and by the vendor.
+    compared: [Counter; 4],
+}
+
+impl Spending {
+    pub fn new(families: &MoneyMetrics, provider: &str, model: &str) -> Self {
+        let compared = |kind: &str, by: &str| {
+            let labels =
+                vec![("provider", provider.to_owned()), ("model", model.to_owned()), ("type", kind.to_owned()), ("by", by.to_owned())];
+            families.compared.get_or_create_owned(&labels)
+        };
+        Self {
+            provider: provider.to_owned(),
+            model: model.to_owned(),
+            families: families.clone(),
+            cost: Mutex::default(),
+            reported: Mutex::default(),
+            compared: [
+                compared("prompt", "sidecar"),
+                compared("prompt", "vendor"),
+                compared("completion", "sidecar"),
+                compared("completion", "vendor"),
+            ],
+        }
+    }
+
+    /// An attempt cost so many nano-units.
+    pub fn cost(&self, currency: &str, nano: u64) {
+        add(&self.cost, currency, nano, || self.families.cost.get_or_create_owned(&self.labels("currency", currency)));
+    }
+
+    /// The same in the currency that is reported in.
+    pub fn reported(&self, currency: &str, nano: u64) {
+        add(&self.reported, currency, nano, || self.families.reported.get_or_create_owned(&self.labels("currency", currency)));
+    }
+
+    /// It is not known what an attempt cost.
+    pub fn unknown(&self, reason: &str) {
+        self.families.unknown.get_or_create(&self.labels("reason", reason)).inc();
+    }
+
+    /// The sidecar's estimate and the vendor's count, of one answer; 0 where there is nothing to compare.
+    pub fn compare(&self, prompt: (u64, u64), completion: (u64, u64)) {
+        let [own_prompt, vendor_prompt, own_completion, vendor_completion] = &self.compared;
+        for (counter, count) in
+            [(own_prompt, prompt.0), (vendor_prompt, prompt.1), (own_completion, completion.0), (vendor_completion, completion.1)]
+        {
+            counter.inc_by(count);
+        }
+    }
+
+    fn labels(&self, last: &'static str, value: &str) -> super::Labels {
+        vec![("provider", self.provider.clone()), ("model", self.model.clone()), (last, value.to_owned())]
+    }
+}
+
+fn add(known: &Mutex<Vec<(String, MoneyCounter)>>, currency: &str, nano: u64, resolve: impl FnOnce() -> MoneyCounter) {
+    let mut known = known.lock();
+    if let Some((_, counter)) = known.iter().find(|(of, _)| of == currency) {
+        counter.inner().add(nano);
+        return;
+    }
+    let counter = resolve();
+    counter.inner().add(nano);
+    known.push((currency.to_owned(), counter));
+}

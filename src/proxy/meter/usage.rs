@@ -1,0 +1,87 @@
+//! What a request cost, and its record of use.
+
+use std::time::Duration;
+
+use super::{Meter, milliseconds};
+use crate::base::outcome::{CacheResult, Outcome};
+use crate::proxy::attempt::Attempt;
+use crate::proxy::bill::{Bill, Item};
+use crate::usage::{Money, OtherAttempt, Record};
+
+impl Meter {
+    /// What the request cost, in the currency that is reported in. `None` where that is not known, or not yet.
+    pub(in crate::proxy) fn total(&self) -> Option<Money> {
+        if self.attempt.as_ref().is_some_and(|attempt| !attempt.has_ended()) {
+            return None;
+        }
+        let (mut nano, mut currency) = (0_u64, self.worker.runtime.prices.book().currency());
+        for item in self.bills.0.lock().iter() {
+            match &item.bill {
+                Bill::Nothing => {}
+                Bill::Unknown(_) => return None,
+                Bill::Known(charge) => {
+                    nano = nano.saturating_add(charge.reported?);
+                    currency = charge.reported_currency;
+                }
+            }
+        }
+        Some(Money { nano, currency })
+    }
+
+    /// An upstream has answered, and has done its part.
+    pub(in crate::proxy) fn answers_whole(&self) -> bool {
+        self.attempt.as_ref().is_some_and(Attempt::has_ended)
+    }
+
+    /// Tells the ledger, once, when the request has ended.
+    pub(super) fn tell_ledger(&self, outcome: Outcome, status: u16, duration: Duration, first_token: Option<Duration>) {
+        let ledger = &self.worker.runtime.ledger;
+        if ledger.is_empty() {
+            return;
+        }
+        let total = self.total();
+        let bills = self.bills.0.lock();
+        let answer = bills.iter().find(|item| Some(item.number) == self.answered);
+        let charge = answer.and_then(Item::charge);
+        let others = bills.iter().filter(|item| Some(item.number) != self.answered && !matches!(item.bill, Bill::Nothing));
+        ledger.record(&Record {
+            time: jiff::Timestamp::now().to_string(),
+            request_id: &self.request_id,
+            outcome: outcome.as_str(),
+            status,
+            error: self.error.as_deref(),
+            client: self.client.as_ref().map(|client| client.name.as_str()),
+            tags: &self.tags,
+            endpoint: self.endpoint,
+            model: self.model.as_deref(),
+            provider: self.target.as_ref().map(|target| target.provider.name.as_str()),
+            upstream_model: self.target.as_ref().map(|target| &*target.model),
+            stream: self.stream,
+            mirror: false,
+            degraded: self.is_degraded,
+            cache: self.cache.map(CacheResult::as_str),
+            attempts: self.attempts,
+            tokens: charge.map(|charge| charge.usage.into()),
+            tokens_source: charge.map(|charge| charge.source.as_str()),
+            cost: answer.and_then(Item::cost),
+            reported_cost: total,
+            cost_unknown: answer.and_then(Item::unknown),
+            price_version: charge.map(|charge| &*charge.price_version),
+            other_attempts: others.map(other).collect(),
+            duration_ms: milliseconds(duration),
+            first_token_ms: first_token.map(milliseconds),
+        });
+    }
+}
+
+fn other(item: &Item) -> OtherAttempt<'_> {
+    let charge = item.charge();
+    OtherAttempt {
+        provider: &item.target.provider.name,
+        model: &item.target.model,
+        class: item.class.as_str(),
+        tokens: charge.map(|charge| charge.usage.into()),
+        cost: item.cost(),
+        cost_unknown: item.unknown(),
+    }
+}

@@ -1,0 +1,11 @@
+//! Floor 3: what requests used and cost. One [`Record`] is made of each request, and goes to every [`Sink`] of the [`Ledger`].
+
+mod charge;
+mod file;
+mod ledger;
+mod record;
+
+pub use charge::{Charge, Source, Unknown, counts};
+pub use file::FileSink;
+pub use ledger::{Ledger, Sink};
+pub use record::{Money, OtherAttempt, Record, Tokens};

@@ -1,0 +1,108 @@
+//! The record of one request, as sinks get it. It holds no prompt, no answer and no key.
+
+use serde::Serialize;
+
+use crate::base::service_tier::ServiceTier;
+use crate::chat::Usage;
+use crate::price::Currency;
+
+/// What became of one request of a client, told once when it ends.
+#[derive(Clone, Debug, Serialize)]
+pub struct Record<'a> {
+    /// When it ended, RFC 3339 in UTC.
+    pub time: String,
+    pub request_id: &'a str,
+    /// `complete`, `truncated`, `failed` or `cancelled`.
+    pub outcome: &'static str,
+    /// The HTTP status told to the client; 499 where it went away before.
+    pub status: u16,
+    pub error: Option<&'a str>,
+    pub client: Option<&'a str>,
+    /// The client's own words for it (`x-llm-tags`).
+    pub tags: &'a [String],
+    pub endpoint: &'static str,
+    /// The model as the client named it.
+    pub model: Option<&'a str>,
+    pub provider: Option<&'a str>,
+    pub upstream_model: Option<&'a str>,
+    pub stream: bool,
+    /// A copy of another request, which no client waits for.
+    pub mirror: bool,
+    /// The answer is that of the route's last resort.
+    pub degraded: bool,
+    /// What the route's cache did: `hit` and `shared` cost nothing.
+    pub cache: Option<&'static str>,
+    pub attempts: u32,
+    /// What the answer took; none where no upstream answered.
+    pub tokens: Option<Tokens>,
+    /// `vendor` or `estimated`; none without tokens.
+    pub tokens_source: Option<&'static str>,
+    /// What the answering attempt cost, in the currency of its price; none where that is not known.
+    pub cost: Option<Money>,
+    /// What the whole request cost, billed attempts that failed or lost included, in the currency that is reported in.
+    pub reported_cost: Option<Money>,
+    /// Why there is no cost although the vendor may bill the answer: `no_price`, `interrupted` or `not_counted`.
+    pub cost_unknown: Option<&'static str>,
+    /// Names the prices it was billed by.
+    pub price_version: Option<&'a str>,
+    /// The attempts that the answer did not come by, as far as they may be billed.
+    pub other_attempts: Vec<OtherAttempt<'a>>,
+    pub duration_ms: f64,
+    pub first_token_ms: Option<f64>,
+}
+
+/// Token counts in OpenAI's sense: `prompt` holds the parts of the prompt, `completion` those of the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Tokens {
+    pub prompt: u64,
+    pub completion: u64,
+    pub cached: u64,
+    pub cache_write: u64,
+    /// Of `cache_write`.
+    pub cache_write_1h: u64,
+    pub reasoning: u64,
+    pub audio_input: u64,
+    pub audio_output: u64,
+    pub image_input: u64,
+    pub image_output: u64,
+    pub service_tier: ServiceTier,
+}
+
+impl From<Usage> for Tokens {
+    fn from(usage: Usage) -> Self {
+        Self {
+            prompt: usage.prompt,
+            completion: usage.completion,
+            cached: usage.cached.unwrap_or(0),
+            cache_write: usage.cache_write.unwrap_or(0),
+            cache_write_1h: usage.cache_write_1h.unwrap_or(0),
+            reasoning: usage.reasoning.unwrap_or(0),
+            audio_input: usage.audio_in.unwrap_or(0),
+            audio_output: usage.audio_out.unwrap_or(0),
+            image_input: usage.image_in.unwrap_or(0),
+            image_output: usage.image_out.unwrap_or(0),
+            service_tier: usage.tier,
+        }
+    }
+}
+
+/// An amount in a currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Money {
+    /// Billionths of the currency's unit.
+    pub nano: u64,
+    pub currency: Currency,
+}
+
+/// An attempt that the answer did not come by.
+#[derive(Clone, Debug, Serialize)]
+pub struct OtherAttempt<'a> {
+    pub provider: &'a str,
+    pub model: &'a str,
+    /// What became of it, as in `llm_upstream_attempts_total`.
+    pub class: &'static str,
+    pub tokens: Option<Tokens>,
+    pub cost: Option<Money>,
+    /// As in the record itself.
+    pub cost_unknown: Option<&'static str>,
+}
