@@ -121,8 +121,6 @@ impl Prices {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
     use crate::base::kind::Kind;
     use crate::base::service_tier::ServiceTier;

@@ -167,8 +167,6 @@ fn kind(name: &str) -> Option<Kind> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
 
     fn input(provider: &str, model: &str) -> Option<u64> {

@@ -63,8 +63,6 @@ fn scale(amount: u64, ratios: &[(u64, u64)]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-
     use proptest::prelude::*;
 
     use super::*;

@@ -129,8 +129,6 @@ impl Rotating {
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test")]
-
     use super::*;
 
     fn rotating(path: &Path, keep: u32) -> Rotating {
