@@ -30,6 +30,11 @@ impl Ask {
         Self { id, body, deadline: None, says: Vec::new() }
     }
 
+    pub fn max_tokens(mut self, most: u64) -> Self {
+        self.body["max_tokens"] = most.into();
+        self
+    }
+
     pub fn model(mut self, model: &str) -> Self {
         self.body["model"] = model.into();
         self

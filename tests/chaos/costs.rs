@@ -29,8 +29,8 @@ async fn there_are_as_many_records_as_requests_and_they_sum_up_to_the_metrics() 
         )
     };
     let requests = volume(REQUESTS);
-    // Half of what the answers would cost: 8 units each at the most, beside estimates.
-    let amount = requests * 4;
+    // Less than the answers would cost, so that it is spent on the way.
+    let amount = requests * 3;
     let yaml = format!(
         "providers:\n{}{}models:\n  m: {{targets: [{{provider: a, model: m}}, {{provider: b, model: m}}], hedge: {{after: 20ms, budget: 50%}}}}\n\
          prices: {{overrides: {{a/*: {{input: 1000000, output: 1000000}}, b/*: {{input: 1000000, output: 1000000}}}}}}\n\
@@ -55,7 +55,7 @@ async fn there_are_as_many_records_as_requests_and_they_sum_up_to_the_metrics() 
         let (sidecar, upstream, script) = (&sidecar, if n % 2 == 0 { &first } else { &second }, scripts[n % scripts.len()].clone());
         async move {
             upstream.script(script);
-            let ask = Ask::new(format!("{n}"), n % 3 != 0).model("m");
+            let ask = Ask::new(format!("{n}"), n % 3 != 0).model("m").max_tokens(3);
             let mut client = sidecar.connect().await;
             ask.send(&mut client).await;
             let _ = tokio::time::timeout(Duration::from_millis(150), client.try_answer()).await;
@@ -90,6 +90,8 @@ async fn there_are_as_many_records_as_requests_and_they_sum_up_to_the_metrics() 
     let counted = (sum(&metrics, "llm_cost_total") * 1e9).round() as u64;
     tell("costs", format_args!("{requests} requests: {ledger} by the records, {counted} by the metrics, of a budget of {amount} units"));
     assert_eq!(ledger, counted);
+    assert!(records.iter().any(|record| record["error"] == "budget_exceeded"), "the budget was never spent");
+    assert!(ledger >= amount as u64 * 500_000_000, "{ledger}: the budget refused too early");
     // The budget may be exceeded by what requests under way cost beyond what was held back for them; none of these costs 100 units more.
     assert!(ledger <= (amount as u64 + 100 * AT_ONCE as u64) * 1_000_000_000, "{ledger}");
     assert!(sum(&metrics, "llm_usage_records_lost_total") < 0.5);
