@@ -61,12 +61,11 @@ impl LogLevel {
             if !(self.set)(&level) {
                 return Err("the level names no module that can be written so".to_owned());
             }
-            std::mem::replace(&mut levels.running, level)
+            std::mem::replace(&mut levels.running, level.clone())
         };
-        let now = self.view();
         // Whatever the level: who watches the log learns why it changes.
-        tracing::error!(who, was, now = now.get("level").and_then(Value::as_str), "the log's level was changed by hand");
-        Ok(now)
+        tracing::error!(who, was, now = level, "the log's level was changed by hand");
+        Ok(self.view())
     }
 }
 
