@@ -4,7 +4,7 @@
 pub mod store;
 
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -15,6 +15,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use crate::admin::{LogLevel, SetLevel};
+use crate::base::secret::Secret;
 use crate::config::{self, Config, LogFormat, Overrides, SealedValues, Source};
 use crate::control::Control as ControlPlane;
 use crate::kms::Keys;
@@ -23,7 +24,7 @@ use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
 use crate::store::Store;
-use crate::upstream::Pool;
+use crate::upstream::{Connections, Pool};
 use crate::usage::FileSink;
 use crate::{admin, simulate, vendor, webhook};
 
@@ -46,6 +47,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         tracing::warn!(warning, "configuration");
     }
     let tls = config.tls.as_ref().map(server::acceptor).transpose().map_err(anyhow::Error::msg)?;
+    let admin_tls = config.admin.tls.as_ref().map(admin_tls).transpose().map_err(anyhow::Error::msg)?;
     let control_runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     // Before anyone can be told that the sidecar listens: a signal that comes then shall be heard.
     let signals = control_runtime.block_on(async { Signals::new() })?;
@@ -84,6 +86,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         capacity,
         phase,
         admin,
+        admin_tls,
         threads,
         signals,
         store: store.clone(),
@@ -121,6 +124,10 @@ fn env(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
+fn admin_tls(tls: &config::ServerTls) -> Result<admin::AdminTls, String> {
+    Ok(admin::AdminTls { acceptor: server::admin_acceptor(tls)?, needs_certificate: tls.client_ca_pem.is_some() })
+}
+
 fn bind(addresses: &[std::net::SocketAddr], name: &'static str) -> anyhow::Result<Vec<TcpListener>> {
     addresses
         .iter()
@@ -154,6 +161,7 @@ struct Control {
     capacity: Arc<server::Capacity>,
     phase: watch::Sender<Phase>,
     admin: Vec<TcpListener>,
+    admin_tls: Option<admin::AdminTls>,
     threads: Vec<JoinHandle<()>>,
     signals: Signals,
     store: Option<Arc<Store>>,
@@ -179,7 +187,8 @@ impl Signals {
 
 /// Admin listener, file watcher and signals, on the main thread.
 async fn control(control: Control) -> anyhow::Result<()> {
-    let Control { runtime, drain, log_level, capacity, phase, admin: listeners, threads, mut signals, store, keys, access_log } = control;
+    let Control { runtime, drain, log_level, capacity, phase, admin: listeners, admin_tls, threads, mut signals, store, keys, access_log } =
+        control;
     let status = runtime.status();
     let (watch, mut changes) = Watch::start(status.files, status.files_hash)?;
     let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
@@ -198,6 +207,8 @@ async fn control(control: Control) -> anyhow::Result<()> {
         runtime: Arc::clone(&runtime),
         drain: Arc::clone(&drain),
         log_level,
+        auth: admin::Authenticator::default(),
+        tls: admin_tls,
         reloaded,
         control: control.clone(),
     });
@@ -306,6 +317,22 @@ pub fn sealed_values(given: Option<PathBuf>) -> anyhow::Result<(PathBuf, SealedV
     let path = Source::find(given, &env).path.context("there is no configuration file; name it by --config FILE")?;
     let found = config::sealed_values(&path, &vendor::facts(), &env).map_err(|failed| anyhow::anyhow!("{failed}"))?;
     Ok((path, found, Keys::default()))
+}
+
+/// The status that an admin listener with TLS answers `/readyz` with.
+pub fn ask_health_tls(admin: &str, ca: &Path, server_name: Option<String>) -> anyhow::Result<u16> {
+    const LIMIT: Duration = Duration::from_secs(2);
+    let ca_pem = std::fs::read(ca).with_context(|| format!("{} cannot be read", ca.display()))?;
+    let trust = config::ClientTls { ca_pem: Some(ca_pem), server_name, ..config::ClientTls::default() };
+    let ask =
+        vendor::auth::Ask { method: http::Method::GET, url: format!("https://{admin}/readyz"), headers: Vec::new(), body: Secret::new("") };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let asked = runtime.block_on(async { tokio::time::timeout(LIMIT, Connections::new(&trust).ask(ask)).await });
+    match asked {
+        Ok(Ok((status, _))) => Ok(status.as_u16()),
+        Ok(Err(_)) => bail!("the admin listener at {admin} does not answer, or has no certificate of these authorities"),
+        Err(_) => bail!("the admin listener at {admin} does not answer in time"),
+    }
 }
 
 /// Checks the configuration. The path is where it was found.

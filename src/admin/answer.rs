@@ -1,7 +1,7 @@
 //! What the admin listener answers with.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -42,13 +42,13 @@ pub(super) struct Problem {
     /// The field that is wrong, as in `config.base_url`.
     pub param: Option<String>,
     pub detail: String,
-    /// The methods of the path, where another one was used.
-    allow: Option<String>,
+    /// A header that says more.
+    header: Option<(HeaderName, String)>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
-        Self { status, code, param: None, detail: detail.into(), allow: None }
+        Self { status, code, param: None, detail: detail.into(), header: None }
     }
 
     pub(super) fn bad(code: &'static str, param: impl Into<String>, detail: impl Into<String>) -> Self {
@@ -64,8 +64,8 @@ impl Problem {
         self
     }
 
-    pub(super) fn allow(mut self, methods: String) -> Self {
-        self.allow = Some(methods);
+    pub(super) fn header(mut self, name: HeaderName, value: impl Into<String>) -> Self {
+        self.header = Some((name, value.into()));
         self
     }
 
@@ -88,8 +88,8 @@ impl Problem {
         });
         let mut answer = json(self.status, &body);
         answer.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        match &self.allow {
-            Some(methods) => with(answer, ALLOW, methods),
+        match &self.header {
+            Some((name, value)) => with(answer, name.clone(), value),
             None => answer,
         }
     }

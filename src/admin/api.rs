@@ -1,16 +1,15 @@
 //! From a request to the admin listener to its answer: route, permission, body, action.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{HOST, HeaderName, ORIGIN};
+use http::header::{ALLOW, HOST, HeaderName, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body::Body;
 use serde_json::Value;
 
 use super::answer::{self, Answer, Problem, text};
-use super::auth::{self, Caller, Refused};
+use super::auth::{Caller, Peer, Refused};
 use super::call::{self, Call};
 use super::routes::{self, Action, Found, Route};
 use super::serve::Admin;
@@ -22,7 +21,7 @@ use crate::config::Permission;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer.
-pub(super) async fn handle<B>(admin: &Arc<Admin>, address: IpAddr, request: Request<B>) -> Answer
+pub(super) async fn handle<B>(admin: &Arc<Admin>, peer: Peer, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -30,7 +29,7 @@ where
     let request_id = id::request_id();
     let method = request.method().clone();
     let mut caller = None;
-    let answered = match let_in(admin, address, request, &request_id, &mut caller).await {
+    let answered = match let_in(admin, peer, request, &request_id, &mut caller).await {
         Ok((route, call)) => act(admin, route.action, Arc::new(call)).await,
         Err(problem) => Err(problem),
     };
@@ -38,7 +37,7 @@ where
         Ok(answer) => answer,
         Err(problem) => {
             if let Some(caller) = caller.filter(|_| !matches!(method, Method::GET | Method::HEAD)) {
-                trail::refused(admin, &caller, address, &request_id, &problem).await;
+                trail::refused(admin, &caller, peer.address, &request_id, &problem).await;
             }
             problem.answer(&request_id)
         }
@@ -49,7 +48,7 @@ where
 /// Finds the route and lets the caller in before anything of the body is read.
 async fn let_in<B>(
     admin: &Admin,
-    address: IpAddr,
+    peer: Peer,
     request: Request<B>,
     request_id: &str,
     known: &mut Option<Caller>,
@@ -63,14 +62,18 @@ where
         Found::Route(route, names) => (route, names),
         Found::Method(allow) => {
             let detail = format!("this path takes {allow}");
-            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).allow(allow));
+            return Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).header(ALLOW, allow));
         }
         Found::Nothing => return Err(Problem::new(StatusCode::NOT_FOUND, "unknown_url", "there is nothing at this path")),
     };
+    // Probes have no certificate.
+    if peer.lacks_certificate && !matches!(route.action, Action::Alive | Action::Ready) {
+        return Err(refused(Refused::Certificate));
+    }
     let caller = match route.needs {
         None => None,
         Some(needs) => {
-            let caller = known.insert(authenticate(admin, &head.headers)?).clone();
+            let caller = known.insert(authenticate(admin, peer, &head.headers).await?).clone();
             permit(&caller, needs)?;
             Some(caller)
         }
@@ -81,17 +84,12 @@ where
     let query = call::read_query(head.uri.query().unwrap_or_default())?;
     let takes_body = !matches!(head.method, Method::GET | Method::HEAD);
     let body = if takes_body { call::read_body(body).await? } else { Bytes::new() };
-    Ok((route, Call { caller, address, request_id: request_id.to_owned(), names, query, headers: head.headers, body }))
+    Ok((route, Call { caller, address: peer.address, request_id: request_id.to_owned(), names, query, headers: head.headers, body }))
 }
 
-fn authenticate(admin: &Admin, headers: &HeaderMap) -> Result<Caller, Problem> {
+async fn authenticate(admin: &Admin, peer: Peer, headers: &HeaderMap) -> Result<Caller, Problem> {
     let snapshot = admin.runtime.snapshot();
-    auth::authenticate(&snapshot.config.admin.tokens, headers).map_err(|refused| match refused {
-        Refused::Closed => Problem::new(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
-        Refused::Unknown => {
-            Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", "a valid admin token is needed: `Authorization: Bearer …`")
-        }
-    })
+    admin.auth.identify(&snapshot.config.admin, headers, peer).await.map_err(refused)
 }
 
 fn permit(caller: &Caller, needs: Permission) -> Result<(), Problem> {
@@ -100,6 +98,30 @@ fn permit(caller: &Caller, needs: Permission) -> Result<(), Problem> {
     }
     let detail = format!("the role `{}` lacks the permission `{}`", caller.role.name, needs.as_str());
     Err(Problem::new(StatusCode::FORBIDDEN, "permission_denied", detail))
+}
+
+/// What somebody is told who is not let in.
+fn refused(why: Refused) -> Problem {
+    match why {
+        Refused::Closed => Problem::new(StatusCode::FORBIDDEN, "admin_closed", "the admin API is closed: no `admin.tokens` are configured"),
+        Refused::Missing | Refused::Unknown => {
+            let detail = "a valid admin token is needed: `Authorization: Bearer …`";
+            Problem::new(StatusCode::UNAUTHORIZED, "invalid_api_key", detail).header(WWW_AUTHENTICATE, "Bearer")
+        }
+        Refused::Stranger => Problem::new(StatusCode::FORBIDDEN, "permission_denied", "the token is good, but its owner has no role here"),
+        Refused::Throttled(wait) => {
+            let detail = "too many wrong tokens came from this address; try again later";
+            let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too_many_attempts", detail);
+            problem.header(RETRY_AFTER, wait.as_secs().max(1).to_string())
+        }
+        Refused::Unavailable => {
+            let detail = "whoever vouches for the token cannot be asked; the log says why";
+            Problem::new(StatusCode::SERVICE_UNAVAILABLE, "login_unavailable", detail)
+        }
+        Refused::Certificate => {
+            Problem::new(StatusCode::FORBIDDEN, "certificate_required", "a client certificate of `admin.tls.client_ca` is needed")
+        }
+    }
 }
 
 /// Whether a browser says that another site's page asks.

@@ -24,5 +24,6 @@ mod trail;
 mod upstreams;
 mod view;
 
+pub use auth::Authenticator;
 pub use level::{LogLevel, SetLevel};
-pub use serve::{Admin, run};
+pub use serve::{Admin, AdminTls, run};

@@ -7,8 +7,11 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
 
 use super::api;
+use super::auth::{Authenticator, Peer};
 use super::level::LogLevel;
 use super::spare::Spare;
 use crate::control::Control;
@@ -27,8 +30,17 @@ pub struct Admin {
     pub worker: Arc<Worker>,
     /// `None` without a store.
     pub control: Option<Arc<Control>>,
+    pub auth: Authenticator,
+    pub tls: Option<AdminTls>,
     /// Told after each reload, so that the watcher follows the files.
     pub reloaded: Box<dyn Fn(&ReloadStatus) + Send + Sync>,
+}
+
+/// TLS on the admin listener.
+pub struct AdminTls {
+    pub acceptor: TlsAcceptor,
+    /// Everything but health needs a client's certificate.
+    pub needs_certificate: bool,
 }
 
 impl Admin {
@@ -70,19 +82,33 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
         };
         let (admin, spare) = (Arc::clone(&admin), Arc::clone(&spare));
         tokio::spawn(async move {
-            let service = service_fn(move |request| {
-                let admin = Arc::clone(&admin);
-                async move { Ok::<_, std::convert::Infallible>(api::handle(&admin, address, request).await) }
-            });
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEAD_LIMIT)
-                .serve_connection(TokioIo::new(stream), service)
-                .await;
-            spare.refill();
-            if let Err(error) = served {
-                tracing::debug!(%error, "an admin connection ended");
+            match &admin.tls {
+                None => serve(stream, Peer { address, lacks_certificate: false }, &admin).await,
+                Some(tls) => match tokio::time::timeout(HEAD_LIMIT, tls.acceptor.accept(stream)).await {
+                    Ok(Ok(stream)) => {
+                        let lacks_certificate = tls.needs_certificate && stream.get_ref().1.peer_certificates().is_none();
+                        serve(stream, Peer { address, lacks_certificate }, &admin).await;
+                    }
+                    Ok(Err(error)) => tracing::debug!(%error, "an admin connection's TLS handshake failed"),
+                    Err(_) => tracing::debug!("an admin connection's TLS handshake took too long"),
+                },
             }
+            spare.refill();
         });
+    }
+}
+
+async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, admin: &Arc<Admin>) {
+    let service = service_fn(move |request| {
+        let admin = Arc::clone(admin);
+        async move { Ok::<_, std::convert::Infallible>(api::handle(&admin, peer, request).await) }
+    });
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+    if let Err(error) = served {
+        tracing::debug!(%error, "an admin connection ended");
     }
 }

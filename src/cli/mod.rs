@@ -74,6 +74,12 @@ enum Command {
         /// Ask again for so many seconds until it is.
         #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
         wait: Duration,
+        /// The admin listener speaks TLS, with a certificate of the authorities in this PEM file.
+        #[arg(long, value_name = "FILE", env = "LLM_SIDECAR_ADMIN_CA")]
+        ca: Option<PathBuf>,
+        /// The name in that certificate. Default: the admin listener's address.
+        #[arg(long, value_name = "NAME", requires = "ca")]
+        server_name: Option<String>,
     },
     /// Encrypt the configuration's secrets: make keys, encrypt values, change to another key.
     #[command(subcommand)]
@@ -134,7 +140,10 @@ pub fn run(cli: Cli) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Simulate(options) => finish(app::simulate(options)),
-        Command::Health { admin, wait } => finish(health(&admin, wait)),
+        Command::Health { admin, wait, ca: None, .. } => finish(health(wait, || ask_health(&admin))),
+        Command::Health { admin, wait, ca: Some(ca), server_name } => {
+            finish(health(wait, || app::ask_health_tls(&admin, &ca, server_name.clone()).and_then(told)))
+        }
         Command::Secret(command) => finish(secret::run(command)),
         Command::Audit(command) => finish(audit::run(command)),
         Command::Inject(options) => exit(inject::inject(options)),
@@ -186,11 +195,11 @@ fn check(file: ConfigFile) -> ExitCode {
     }
 }
 
-fn health(admin: &str, wait: Duration) -> anyhow::Result<()> {
+fn health(wait: Duration, ask: impl Fn() -> anyhow::Result<()>) -> anyhow::Result<()> {
     const PAUSE: Duration = Duration::from_millis(200);
     let started = Instant::now();
     loop {
-        match ask_health(admin) {
+        match ask() {
             Err(_) if started.elapsed() + PAUSE < wait => std::thread::sleep(PAUSE),
             answered => return answered,
         }
@@ -206,8 +215,11 @@ fn ask_health(admin: &str) -> anyhow::Result<()> {
     write!(stream, "GET /readyz HTTP/1.1\r\nhost: {admin}\r\nconnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(4096).read_to_string(&mut answer)?;
-    let status = answer.split(' ').nth(1).unwrap_or("none");
-    anyhow::ensure!(status == "200", "the sidecar is not ready (status {status})");
+    told(answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default())
+}
+
+fn told(status: u16) -> anyhow::Result<()> {
+    anyhow::ensure!(status == 200, "the sidecar is not ready (status {status})");
     println!("ready");
     Ok(())
 }

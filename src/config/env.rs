@@ -44,7 +44,10 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         tls: None,
         admin: Admin {
             listen: vec![SocketAddr::from((Ipv4Addr::LOCALHOST, 4001))],
+            tls: None,
             tokens: Vec::new(),
+            oidc: None,
+            kubernetes: None,
             roles: Vec::new(),
             allow_urls: Vec::new(),
         },

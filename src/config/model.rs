@@ -4,6 +4,7 @@
 
 mod cloud;
 mod limit;
+mod login;
 mod money;
 mod route;
 mod secrets;
@@ -21,6 +22,7 @@ use super::duration::Time;
 use super::size::Size;
 pub use cloud::*;
 pub use limit::*;
+pub use login::*;
 pub use money::*;
 pub use route::*;
 pub use secrets::*;
@@ -118,8 +120,14 @@ pub struct ListenerTls {
 pub struct Admin {
     /// `host:port`, or a list of them. Default: 127.0.0.1:4001. Changes need a restart.
     pub listen: Option<OneOrMany>,
-    /// Who may use the admin API. Without tokens only health and metrics answer.
+    /// TLS for it. Changes need a restart.
+    pub tls: Option<AdminTls>,
+    /// Who may use the admin API. Without `tokens`, `oidc` and `kubernetes` only health and metrics answer.
     pub tokens: Vec<AdminToken>,
+    /// Users of an OpenID Connect provider may use it, too.
+    pub oidc: Option<Oidc>,
+    /// Users and service accounts of a Kubernetes cluster may use it, too.
+    pub kubernetes: Option<KubernetesLogin>,
     /// Further roles, each a list of permissions such as `providers:read`.
     pub roles: BTreeMap<String, Vec<String>>,
     /// Base URLs that providers made through the API may have besides public https ones; `*` stands for anything.
@@ -137,6 +145,8 @@ pub struct AdminToken {
     pub role: Option<String>,
     /// The bearer token, at least 8 characters. Best `${ENV}` or `${file:/path}`.
     pub token: Option<String>,
+    /// Its SHA-256 in hexadecimal digits instead.
+    pub token_sha256: Option<String>,
 }
 
 /// A caller.

@@ -3,6 +3,7 @@
 mod access;
 mod cloud;
 mod limit;
+mod login;
 mod money;
 mod route;
 mod secrets;
@@ -19,6 +20,7 @@ use crate::base::secret::Secret;
 pub use access::*;
 pub use cloud::*;
 pub use limit::*;
+pub use login::*;
 pub use money::*;
 pub use route::*;
 pub use secrets::*;
@@ -65,18 +67,22 @@ pub struct Config {
 pub struct Admin {
     /// Boot-only.
     pub listen: Vec<SocketAddr>,
+    /// Boot-only.
+    pub tls: Option<ServerTls>,
     pub tokens: Vec<AdminToken>,
+    pub oidc: Option<Oidc>,
+    pub kubernetes: Option<KubernetesLogin>,
     /// The built-in roles and those of the file.
     pub roles: Vec<Role>,
     /// Base URLs that providers made through the API may have besides public https ones, as glob patterns.
     pub allow_urls: Vec<String>,
 }
 
-#[derive(Clone, Debug)]
-pub struct AdminToken {
-    pub name: String,
-    pub role: Role,
-    pub token: Secret,
+impl Admin {
+    /// Nobody may use the admin API.
+    pub fn is_closed(&self) -> bool {
+        self.tokens.is_empty() && self.oidc.is_none() && self.kubernetes.is_none()
+    }
 }
 
 /// A caller of the data listener.
@@ -96,6 +102,8 @@ pub struct Client {
 pub struct ServerTls {
     pub cert_pem: Vec<u8>,
     pub key_pem: Secret,
+    /// Authorities of clients' certificates, which are asked for then.
+    pub client_ca_pem: Option<Vec<u8>>,
 }
 
 /// One upstream: a vendor's API at a base URL with a credential.

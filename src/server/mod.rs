@@ -15,5 +15,5 @@ mod worker;
 
 pub use capacity::Capacity;
 pub use listen::bind;
-pub use tls::acceptor;
+pub use tls::{acceptor, admin_acceptor};
 pub use worker::{Phase, run};

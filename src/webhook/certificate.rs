@@ -48,7 +48,7 @@ impl Certificate {
     /// # Errors
     /// If certificate and key do not fit together.
     pub(super) fn acceptor(&self) -> Result<TlsAcceptor, String> {
-        server::acceptor(&ServerTls { cert_pem: self.chain.clone().into_bytes(), key_pem: self.key.clone() })
+        server::acceptor(&ServerTls { cert_pem: self.chain.clone().into_bytes(), key_pem: self.key.clone(), client_ca_pem: None })
     }
 
     fn check(&self, hosts: &[String], at: SystemTime) -> Option<()> {

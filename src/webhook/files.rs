@@ -40,7 +40,7 @@ impl Files {
         let acceptor = match &self.certificate {
             None => None,
             Some((chain, key)) => {
-                let tls = ServerTls { cert_pem: text(chain)?.into_bytes(), key_pem: Secret::new(text(key)?) };
+                let tls = ServerTls { cert_pem: text(chain)?.into_bytes(), key_pem: Secret::new(text(key)?), client_ca_pem: None };
                 Some(server::acceptor(&tls).map_err(|error| format!("{}: {error}", chain.display()))?)
             }
         };

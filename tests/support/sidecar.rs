@@ -22,6 +22,8 @@ pub struct Setting {
     /// Shell commands before it, such as `ulimit -n 256`.
     pub before: String,
     pub env: Vec<(String, String)>,
+    /// The admin listener speaks TLS, so that nothing is asked of it.
+    pub has_admin_tls: bool,
 }
 
 /// A running sidecar. It is killed when dropped.
@@ -98,6 +100,9 @@ impl Sidecar {
         .await;
         let mut sidecar = Self { child, directory, lines, data, admin, descriptors_at_start: 0 };
         // Once the admin listener answers, everything has been opened.
+        if setting.has_admin_tls {
+            return sidecar;
+        }
         Client::connect(admin).await.get("/livez").await;
         sidecar.descriptors_at_start = within("the sidecar to settle", async {
             loop {

@@ -1,15 +1,13 @@
-//! Who may call: clients of the data listener, tokens of the admin API.
+//! Who may call: clients of the data listener.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use globset::Glob;
 
 use super::Check;
-use crate::base::secret::Secret;
 use crate::config::model;
 use crate::config::node::{KeyPath, Value};
-use crate::config::suggest::{nearest, one_of};
-use crate::config::types::{AdminToken, Client, Permission, Role};
+use crate::config::types::Client;
 
 /// In characters. Shorter ones can be guessed.
 const SHORTEST: usize = 8;
@@ -53,62 +51,8 @@ impl Check<'_> {
         clients
     }
 
-    /// The built-in roles and those of the file.
-    pub(super) fn roles(&mut self, raw: &BTreeMap<String, Vec<String>>) -> Vec<Role> {
-        let root = KeyPath::Root;
-        let admin = root.key("admin");
-        let map = admin.key("roles");
-        let mut roles: Vec<Role> = Role::BUILT_IN.into_iter().filter_map(Role::built_in).collect();
-        for (name, words) in raw {
-            let path = map.key(name);
-            self.name(&path, name);
-            if Role::built_in(name).is_some() {
-                self.report.error_on_key(&path, format!("`{name}` is a built-in role"), "give it another name".to_owned());
-            }
-            let mut role = Role::nothing(name);
-            for (index, word) in words.iter().enumerate() {
-                let Some(permission) = Permission::find(word) else {
-                    let known = Permission::ALL.map(Permission::as_str);
-                    let hint = nearest(word, known)
-                        .map_or_else(|| format!("there are {}", one_of(known)), |near| format!("did you mean `{near}`?"));
-                    self.report.error(&path.item(index), format!("unknown permission `{word}`"), hint);
-                    continue;
-                };
-                role.permissions.insert(permission);
-            }
-            roles.push(role);
-        }
-        roles
-    }
-
-    pub(super) fn tokens(&mut self, raw: &[model::AdminToken], roles: &[Role]) -> Vec<AdminToken> {
-        let root = KeyPath::Root;
-        let admin = root.key("admin");
-        let list = admin.key("tokens");
-        let mut seen = Distinct::default();
-        let mut tokens = Vec::with_capacity(raw.len());
-        for (index, token) in raw.iter().enumerate() {
-            self.caller(&list.item(index), token.name.as_deref(), ("token", token.token.as_deref()), &mut seen);
-            tokens.push(AdminToken {
-                name: token.name.clone().unwrap_or_default(),
-                role: self.role(token.role.as_deref(), roles, &list.item(index).key("role")),
-                token: Secret::new(token.token.clone().unwrap_or_default()),
-            });
-        }
-        tokens
-    }
-
-    fn role(&mut self, name: Option<&str>, roles: &[Role], path: &KeyPath<'_>) -> Role {
-        let name = name.unwrap_or(Role::BUILT_IN[0]);
-        roles.iter().find(|role| role.name == name).cloned().unwrap_or_else(|| {
-            let known = one_of(roles.iter().map(|role| role.name.as_str()));
-            self.report.error(path, format!("unknown role `{name}`"), format!("there are {known}; further ones go into `admin.roles`"));
-            Role::nothing(name)
-        })
-    }
-
     /// A name that no other one has.
-    fn called(&mut self, path: &KeyPath<'_>, name: Option<&str>, seen: &mut Distinct) {
+    pub(super) fn called(&mut self, path: &KeyPath<'_>, name: Option<&str>, seen: &mut Distinct) {
         match name {
             None => self.report.missing(path, "name", None),
             Some(name) => {
@@ -121,7 +65,7 @@ impl Check<'_> {
     }
 
     /// A name and a secret, neither of which another one has.
-    fn caller(&mut self, path: &KeyPath<'_>, name: Option<&str>, (key, secret): (&str, Option<&str>), seen: &mut Distinct) {
+    pub(super) fn caller(&mut self, path: &KeyPath<'_>, name: Option<&str>, (key, secret): (&str, Option<&str>), seen: &mut Distinct) {
         self.called(path, name, seen);
         let at = path.key(key);
         match secret {
@@ -154,13 +98,13 @@ impl Check<'_> {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(super) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut digest = [0; 32];
     digest.copy_from_slice(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes).as_ref());
     digest
 }
 
-fn hexadecimal(text: &str) -> Option<[u8; 32]> {
+pub(super) fn hexadecimal(text: &str) -> Option<[u8; 32]> {
     let mut digest = [0; 32];
     let is_right = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     for (index, byte) in digest.iter_mut().enumerate().filter(|_| is_right) {
@@ -171,7 +115,7 @@ fn hexadecimal(text: &str) -> Option<[u8; 32]> {
 
 /// Where each name and secret was seen first.
 #[derive(Default)]
-struct Distinct {
+pub(super) struct Distinct {
     names: HashMap<String, String>,
     secrets: HashMap<String, String>,
 }

@@ -33,7 +33,8 @@ impl Check<'_> {
         let path = path.key("admin");
         let listen_path = path.key("listen");
         let addresses = self.addresses(raw.listen.as_ref(), &listen_path, ADMIN_PORT);
-        if raw.tokens.is_empty() && !allow_open && addresses.iter().any(|(_, address)| !is_loopback(address)) {
+        let is_closed = raw.tokens.is_empty() && raw.oidc.is_none() && raw.kubernetes.is_none();
+        if is_closed && !allow_open && addresses.iter().any(|(_, address)| !is_loopback(address)) {
             let hint = "add `admin.tokens`, listen on 127.0.0.1, or allow it with `server: {allow_open: true}`".to_owned();
             self.report.error(
                 &listen_path,
@@ -53,7 +54,15 @@ impl Check<'_> {
         }
         let roles = self.roles(&raw.roles);
         let tokens = self.tokens(&raw.tokens, &roles);
-        Admin { listen: addresses.into_iter().map(|(_, address)| address).collect(), tokens, roles, allow_urls: raw.allow_urls.clone() }
+        Admin {
+            listen: addresses.into_iter().map(|(_, address)| address).collect(),
+            tls: raw.tls.as_ref().and_then(|tls| self.admin_tls(tls)),
+            tokens,
+            oidc: raw.oidc.as_ref().and_then(|oidc| self.oidc(oidc, &roles)),
+            kubernetes: raw.kubernetes.as_ref().and_then(|kubernetes| self.kubernetes(kubernetes, &roles)),
+            roles,
+            allow_urls: raw.allow_urls.clone(),
+        }
     }
 
     /// The addresses as written and as read.

@@ -8,6 +8,7 @@ mod address;
 mod cloud;
 mod limit;
 mod listen;
+mod login;
 mod money;
 mod provider;
 mod route;

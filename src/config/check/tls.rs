@@ -14,15 +14,19 @@ use crate::config::types::{ClientTls, ServerTls};
 impl Check<'_> {
     pub(super) fn listener_tls(&mut self, raw: &model::ListenerTls) -> Option<ServerTls> {
         let root = KeyPath::Root;
-        let path = root.key("tls");
-        for (key, value) in [("cert", &raw.cert), ("key", &raw.key)] {
+        self.served_tls(&root.key("tls"), raw.cert.as_deref(), raw.key.as_deref())
+    }
+
+    /// A certificate and its key, both of which must be there.
+    pub(super) fn served_tls(&mut self, path: &KeyPath<'_>, cert: Option<&str>, key: Option<&str>) -> Option<ServerTls> {
+        for (name, value) in [("cert", cert), ("key", key)] {
             if value.is_none() {
-                self.report.missing(&path, key, "`tls` takes a `cert` and its `key`".to_owned());
+                self.report.missing(path, name, "`tls` takes a `cert` and its `key`".to_owned());
             }
         }
-        let cert_pem = self.certificates(&path.key("cert"), raw.cert.as_deref()?);
-        let key_pem = self.private_key(&path.key("key"), raw.key.as_deref()?);
-        Some(ServerTls { cert_pem: cert_pem?, key_pem: key_pem? })
+        let cert_pem = self.certificates(&path.key("cert"), cert?);
+        let key_pem = self.private_key(&path.key("key"), key?);
+        Some(ServerTls { cert_pem: cert_pem?, key_pem: key_pem?, client_ca_pem: None })
     }
 
     pub(super) fn client_tls(&mut self, raw: &model::UpstreamTls, path: &KeyPath<'_>) -> ClientTls {

@@ -37,6 +37,13 @@ pub fn base_url(text: &str) -> Result<String, (String, Option<String>)> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// Whether a URL names this machine itself.
+pub fn is_loopback(url: &str) -> bool {
+    let Ok(uri) = url.parse::<Uri>() else { return false };
+    let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+    host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -78,7 +78,8 @@ log: {level: "warn,llm_sidecar::proxy=debug", format: text, access: false}
 "#,
     );
     assert_eq!(config.listen.len(), 2);
-    assert_eq!((config.admin.tokens[0].role.name.as_str(), config.admin.tokens[0].token.expose()), ("operator", "canary-env-value"));
+    assert_eq!(config.admin.tokens[0].role.name, "operator");
+    assert_eq!(config.admin.tokens[0].digest, sha256("canary-env-value"));
     let client = &config.clients[0];
     assert_eq!(client.limit.requests[0].rate.amount, 600);
     assert_eq!(client.budget.as_ref().map(|budget| (budget.currency.as_str(), budget.per)), Some(("EUR", Period::Day)));
@@ -329,4 +330,44 @@ fn certificates_are_read_and_checked() {
     let found = headlines(&folder, &swapped.unwrap_err());
     assert!(found.iter().any(|error| error.contains("tls.cert: the file holds no certificate")), "{found:?}");
     assert!(found.iter().any(|error| error.contains("tls.key: the file holds no private key")), "{found:?}");
+}
+
+fn sha256(text: &str) -> [u8; 32] {
+    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes()).as_ref().try_into().unwrap()
+}
+
+#[test]
+fn a_token_may_be_given_as_its_hash() {
+    let hex: String = sha256("operator-token-1").iter().map(|byte| format!("{byte:02x}")).collect();
+    let config = good(&format!("admin: {{tokens: [{{name: a, token_sha256: {hex}}}]}}\nproviders: {{a: {{type: groq}}}}"));
+    assert_eq!(config.admin.tokens[0].digest, sha256("operator-token-1"));
+    assert_eq!(config.warnings, Vec::<String>::new());
+    for (token, expected) in [
+        (format!("token_sha256: {}", &hex[1..]), "this is no SHA-256"),
+        (format!("token_sha256: {}zz", &hex[2..]), "this is no SHA-256"),
+        (format!("token_sha256: {hex}, token: \"${{KEY}}\""), "a token and a hash of one"),
+    ] {
+        let found = errors(&format!("admin: {{tokens: [{{name: a, {token}}}]}}\nproviders: {{a: {{type: groq}}}}"));
+        assert!(found.len() == 1 && found[0].contains(expected), "{token}: {found:?}");
+    }
+}
+
+#[test]
+fn who_vouches_for_users_is_trusted_and_gives_roles() {
+    let admin = |text: &str| errors(&format!("admin: {text}\nproviders: {{a: {{type: groq}}}}"));
+    for (text, expected) in [
+        ("{oidc: {}}", "`issuer` is missing"),
+        ("{oidc: {issuer: \"https://i\", audience: a}}", "`roles` is missing"),
+        ("{oidc: {issuer: \"https://i\", audience: a, roles: {x: root}}}", "unknown role `root`"),
+        ("{oidc: {issuer: \"http://i.example\", audience: a, roles: {x: viewer}}}", "over `https://` only"),
+        ("{kubernetes: {roles: {x: viewer}}}", "`api_server` is missing"),
+        ("{kubernetes: {api_server: \"https://k\"}}", "`roles` is missing"),
+        ("{tls: {cert: nowhere}}", "`key` is missing"),
+    ] {
+        let found = admin(text);
+        assert!(found.iter().any(|line| line.contains(expected)), "{text}: {found:?}");
+    }
+    let config = good("admin: {oidc: {issuer: \"https://i/\", audience: a, roles: {x: admin}}}\nproviders: {a: {type: groq}}");
+    let oidc = config.admin.oidc.unwrap();
+    assert_eq!((oidc.issuer.as_str(), oidc.role_claim.as_str(), oidc.roles["x"].name.as_str()), ("https://i/", "groups", "admin"));
 }

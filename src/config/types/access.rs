@@ -107,6 +107,23 @@ impl Role {
         Some(Self { name: name.to_owned(), permissions })
     }
 
+    /// What any of these roles permits; `None` if there is none of them.
+    pub fn union<'a>(roles: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let mut roles = roles.into_iter();
+        let mut union = roles.next()?.clone();
+        for role in roles.filter(|role| !role.permissions.is_empty()) {
+            if !role.permissions.is_subset(&union.permissions) {
+                union.name = if union.permissions.is_subset(&role.permissions) {
+                    role.name.clone()
+                } else {
+                    format!("{}+{}", union.name, role.name)
+                };
+                union.permissions.extend(&role.permissions);
+            }
+        }
+        Some(union)
+    }
+
     /// With no permission at all.
     pub fn nothing(name: &str) -> Self {
         Self { name: name.to_owned(), permissions: BTreeSet::new() }
@@ -128,5 +145,11 @@ mod tests {
         assert!(!viewer.may(Permission::AuditRead) && !operator.may(Permission::ProvidersWrite));
         assert!(Permission::ALL.into_iter().all(|permission| Permission::find(permission.as_str()) == Some(permission)));
         assert_eq!(admin.permissions.len(), Permission::ALL.len());
+        assert_eq!(Role::union([&viewer, &admin, &operator]), Some(admin));
+        assert_eq!(Role::union([]), None);
+        let [one, other] = [("a", Permission::UsageRead), ("b", Permission::LogsWrite)]
+            .map(|(name, permission)| Role { permissions: [permission].into(), ..Role::nothing(name) });
+        let both = Role::union([&one, &other]).unwrap();
+        assert_eq!((both.name.as_str(), both.permissions.len()), ("a+b", 2));
     }
 }

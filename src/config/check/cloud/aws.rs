@@ -1,6 +1,5 @@
 //! An identity at AWS, looked for where AWS's own libraries look, in their order.
 
-use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::profile::Profiles;
@@ -211,8 +210,7 @@ fn region_of(base_url: &str) -> Option<String> {
 fn is_beside(url: &str) -> bool {
     let Ok(uri) = url.parse::<http::Uri>() else { return false };
     let host = uri.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
-    let is_loopback = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-    uri.scheme_str() == Some("https") || is_loopback || CONTAINER_HOSTS.contains(&host)
+    uri.scheme_str() == Some("https") || url::is_loopback(url) || CONTAINER_HOSTS.contains(&host)
 }
 
 #[cfg(test)]
