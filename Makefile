@@ -31,7 +31,7 @@ build: setup-rust ## the release binary, target/release/llm-sidecar
 	$(CARGO) build --locked --release
 
 .PHONY: test
-test: lint test-rust test-loom test-api test-sdk test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
+test: lint test-rust test-loom test-api test-sdk test-dashboard test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
 	@echo "make test: all passed"
 
 .PHONY: test-rust
@@ -74,6 +74,11 @@ test-image: setup-rust ## makes the image of a quickly built binary, looks into 
 	$(MAKE) image IMAGE_PROFILE=ci
 	scripts/setup python
 	PYTHONDONTWRITEBYTECODE=1 .tools/kubernetes/bin/python -m pytest -c tests/pytest.ini -o pythonpath=kubernetes tests/image
+
+.PHONY: test-dashboard
+test-dashboard: setup-rust ## the dashboard in a headless Chromium; screenshots are left in target/screenshots
+	$(CARGO) build --locked
+	scripts/test-dashboard
 
 .PHONY: test-live
 test-live: setup-rust ## the official SDKs against a real, small language model (downloads 300 MB, once)
@@ -135,7 +140,7 @@ deny: setup-rust ## licences, banned crates and sources of the dependencies (adv
 .PHONY: clean
 clean: ## removes what was built and installed
 	$(CARGO) clean
-	rm -rf .tools tests/sdk/node/node_modules
+	rm -rf .tools tests/sdk/node/node_modules tests/dashboard/node_modules
 
 .PHONY: setup-rust
 setup-rust:

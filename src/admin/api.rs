@@ -4,24 +4,46 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{ALLOW, HOST, HeaderName, ORIGIN, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body::Body;
+use hyper::body::Incoming;
 use serde_json::Value;
 
 use super::answer::{self, Answer, Problem, text};
 use super::auth::{Caller, Peer, Refused};
 use super::call::{self, Call};
+use super::reply::Reply;
 use super::routes::{self, Action, Found, Route};
 use super::serve::Admin;
 use super::upstreams::{self, Hand};
-use super::{client_keys, metrics, openapi, probe, resources, settings, sync, trail};
+use super::{client_keys, metrics, openapi, playground, probe, resources, settings, sync, trail, ui};
 use crate::base::id;
 use crate::config::Permission;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer.
-pub(super) async fn handle<B>(admin: &Arc<Admin>, peer: Peer, request: Request<B>) -> Answer
+pub(super) async fn answer(admin: &Arc<Admin>, peer: Peer, request: Request<Incoming>) -> Response<Reply> {
+    let action = match routes::find(request.method(), request.uri().path()) {
+        Found::Route(route, _) => Some((route.action, route.needs)),
+        _ => None,
+    };
+    let Some((Action::Playground, Some(needs))) = action else {
+        return handle(admin, peer, request).await.map(Reply::Whole);
+    };
+    // Its body and its answer are streams.
+    let let_in = authenticate(admin, peer, request.headers()).await.and_then(|caller| permit(&caller, needs).map(|()| caller));
+    match let_in.and_then(|caller| own_origin(request.headers()).map(|()| caller)) {
+        Ok(caller) => {
+            tracing::info!(who = caller.name, "the playground is used");
+            // In a box: few connections do this, and each holds room for it otherwise.
+            Box::pin(playground::chat(admin, request)).await.map(Reply::Streamed)
+        }
+        Err(problem) => problem.answer(&id::request_id()).map(Reply::Whole),
+    }
+}
+
+async fn handle<B>(admin: &Arc<Admin>, peer: Peer, request: Request<B>) -> Answer
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -78,8 +100,8 @@ where
             Some(caller)
         }
     };
-    if caller.is_some() && is_foreign(&head.headers) {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "a page of another origin may not use the admin API"));
+    if caller.is_some() {
+        own_origin(&head.headers)?;
     }
     let query = call::read_query(head.uri.query().unwrap_or_default())?;
     let takes_body = !matches!(head.method, Method::GET | Method::HEAD);
@@ -124,6 +146,13 @@ fn refused(why: Refused) -> Problem {
     }
 }
 
+fn own_origin(headers: &HeaderMap) -> Result<(), Problem> {
+    if is_foreign(headers) {
+        return Err(Problem::new(StatusCode::FORBIDDEN, "foreign_origin", "a page of another origin may not use the admin API"));
+    }
+    Ok(())
+}
+
 /// Whether a browser says that another site's page asks.
 fn is_foreign(headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return false };
@@ -135,7 +164,8 @@ fn is_foreign(headers: &HeaderMap) -> bool {
 async fn act(admin: &Arc<Admin>, action: Action, call: Arc<Call>) -> Result<Answer, Problem> {
     let snapshot = admin.runtime.snapshot();
     Ok(match action {
-        Action::Root => text("text/plain", index()),
+        Action::Root => ui::page(&call.headers)?,
+        Action::Asset => ui::asset(call.names.first().map(String::as_str).unwrap_or_default(), &call.headers)?,
         Action::Alive => text("text/plain", "ok\n"),
         Action::Ready if admin.drain.is_draining() => {
             let mut response = text("text/plain", "draining\n");
@@ -172,6 +202,8 @@ async fn act(admin: &Arc<Admin>, action: Action, call: Arc<Call>) -> Result<Answ
         Action::SyncModels => sync::run(admin, &call).await?,
         Action::IssueKey => on_thread(admin, &call, client_keys::issue).await?,
         Action::RevokeKey => on_thread(admin, &call, client_keys::revoke).await?,
+        // Answered before the body is read.
+        Action::Playground => return Err(Problem::missing("there is nothing at this path")),
         Action::Audit => on_thread(admin, &call, trail::list).await?,
     })
 }
@@ -184,12 +216,6 @@ async fn on_thread(
 ) -> Result<Answer, Problem> {
     let (admin, call) = (Arc::clone(admin), Arc::clone(call));
     resources::blocking(move || work(&admin, &call)).await
-}
-
-fn index() -> String {
-    let mut paths: Vec<&str> = routes::ROUTES.iter().map(|route| route.path).filter(|path| *path != "/").collect();
-    paths.dedup();
-    format!("llm-sidecar admin: {}\n", paths.join(" "))
 }
 
 async fn by_hand(admin: &Admin, call: &Call, hand: Hand) -> Result<Answer, Problem> {

@@ -1,4 +1,5 @@
-//! Floor 8: the admin listener: health, metrics and the configuration's status. Everything but health and metrics needs a token.
+//! Floor 8: the admin listener: health, metrics, the API and its dashboard. Everything but health, metrics and the dashboard's files
+//! needs a token.
 
 mod answer;
 mod api;
@@ -10,8 +11,10 @@ mod level;
 mod metrics;
 mod observed;
 mod openapi;
+mod playground;
 mod probe;
 mod refused;
+mod reply;
 mod resources;
 mod routes;
 mod rules;
@@ -21,6 +24,7 @@ mod shape;
 mod spare;
 mod sync;
 mod trail;
+mod ui;
 mod upstreams;
 mod view;
 

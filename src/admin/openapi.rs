@@ -1,4 +1,5 @@
-//! The API's description, in OpenAPI 3.1: made from the table of routes, so that it names exactly what is there.
+//! The API's description, in OpenAPI 3.1: made from the table of routes, so that it names exactly what is there, but for the dashboard's
+//! files and its playground, whose requests and answers are those of chat completions.
 #![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use serde_json::{Map, Value, json};
@@ -33,7 +34,7 @@ const AUDIT: &[(&str, &str)] = &[("limit", "limit"), ("before", "number"), ("aft
 /// The document, as it is served and as it lies in `docs/openapi.json`.
 pub fn document() -> Value {
     let mut paths = Map::new();
-    for route in ROUTES.iter().filter(|route| route.path != "/") {
+    for route in ROUTES.iter().filter(|route| !matches!(route.action, Action::Root | Action::Asset | Action::Playground)) {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_lowercase()] = operation(route);
     }
@@ -130,7 +131,7 @@ fn about(action: Action) -> About {
     };
     let text = |summary| About { summary, tag: "health", query: &[], body: None, answer: None, problems: &[] };
     match action {
-        Action::Root => text("What is here"),
+        Action::Root | Action::Asset => text("The dashboard"),
         Action::Alive => text("Whether the process answers"),
         Action::Ready => text("Whether requests are taken"),
         Action::Metrics => text("Metrics for Prometheus"),
@@ -143,6 +144,7 @@ fn about(action: Action) -> About {
         Action::ConfigStatus => plain("Whether what runs is what the sources say", "config", "ConfigStatus"),
         Action::ConfigValidate => plain("What a reload would change", "config", "Validation"),
         Action::ConfigReload => About { problems: &["503"], ..plain("Reads the files anew", "config", "ConfigStatus") },
+        Action::Playground => plain("A chat completion by way of the sidecar", "playground", "Object"),
         Action::Limits => plain("Every limit as it stands", "limits", "Limits"),
         Action::Breakers => plain("Every breaker that has seen a request", "breakers", "Breakers"),
         Action::BreakersForceOpen => About { query: FORCE, problems: &["503"], ..plain("Opens breakers by hand", "breakers", "Changed") },

@@ -11,6 +11,7 @@ use crate::store::Kind;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
     Root,
+    Asset,
     Alive,
     Ready,
     Metrics,
@@ -33,6 +34,7 @@ pub(super) enum Action {
     RevokeKey,
     Audit,
     OpenApi,
+    Playground,
 }
 
 /// One entry of the table.
@@ -56,6 +58,7 @@ const CLIENT: &str = "/api/v1/clients/{name}";
 /// A `GET` answers `HEAD` too.
 pub(super) static ROUTES: &[Route] = &[
     open("/", Action::Root),
+    open("/ui/{file}", Action::Asset),
     open("/healthz", Action::Alive),
     open("/livez", Action::Alive),
     open("/readyz", Action::Ready),
@@ -94,6 +97,7 @@ pub(super) static ROUTES: &[Route] = &[
     route(Method::GET, "/api/v1/breakers", Permission::BreakersRead, Action::Breakers),
     route(Method::POST, "/api/v1/breakers/force-open", Permission::BreakersWrite, Action::BreakersForceOpen),
     route(Method::POST, "/api/v1/breakers/reset", Permission::BreakersWrite, Action::BreakersReset),
+    route(Method::POST, "/api/v1/playground/chat", Permission::PlaygroundUse, Action::Playground),
 ];
 
 const fn open(path: &'static str, action: Action) -> Route {
@@ -175,6 +179,7 @@ mod tests {
             "POST /api/v1/llm/providers/{name}/sync-models",
             "POST /api/v1/config/validate",
             "PUT /api/v1/logs/level",
+            "POST /api/v1/playground/chat",
         ];
         for route in ROUTES {
             let Some(needs) = route.needs else { continue };

@@ -26,7 +26,7 @@ pub struct Admin {
     pub runtime: Arc<Runtime>,
     pub drain: Arc<Drain>,
     pub log_level: LogLevel,
-    /// By which the sidecar asks itself, to test a provider.
+    /// By which the sidecar asks itself, to test a provider and for the playground.
     pub worker: Arc<Worker>,
     /// `None` without a store.
     pub control: Option<Arc<Control>>,
@@ -101,7 +101,7 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
 async fn serve(stream: impl AsyncRead + AsyncWrite + Unpin, peer: Peer, admin: &Arc<Admin>) {
     let service = service_fn(move |request| {
         let admin = Arc::clone(admin);
-        async move { Ok::<_, std::convert::Infallible>(api::handle(&admin, peer, request).await) }
+        async move { Ok::<_, std::convert::Infallible>(api::answer(&admin, peer, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -17,6 +17,7 @@ pub enum Permission {
     LogsWrite,
     ModelsRead,
     ModelsWrite,
+    PlaygroundUse,
     PricesRead,
     PricesWrite,
     ProvidersRead,
@@ -27,7 +28,7 @@ pub enum Permission {
 }
 
 impl Permission {
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::AuditRead,
         Self::BreakersRead,
         Self::BreakersWrite,
@@ -40,6 +41,7 @@ impl Permission {
         Self::LogsWrite,
         Self::ModelsRead,
         Self::ModelsWrite,
+        Self::PlaygroundUse,
         Self::PricesRead,
         Self::PricesWrite,
         Self::ProvidersRead,
@@ -64,6 +66,7 @@ impl Permission {
             Self::LogsWrite => "logs:write",
             Self::ModelsRead => "models:read",
             Self::ModelsWrite => "models:write",
+            Self::PlaygroundUse => "playground:use",
             Self::PricesRead => "prices:read",
             Self::PricesWrite => "prices:write",
             Self::ProvidersRead => "providers:read",
@@ -97,8 +100,8 @@ impl Role {
         let permissions = match name {
             "viewer" => Permission::ALL.into_iter().filter(|p| is_read(p) && *p != Permission::AuditRead).collect(),
             "operator" => {
-                use Permission::{BreakersWrite, ConfigReload, LogsWrite, ProvidersTest};
-                let more = [BreakersWrite, ConfigReload, LogsWrite, ProvidersTest];
+                use Permission::{BreakersWrite, ConfigReload, LogsWrite, PlaygroundUse, ProvidersTest};
+                let more = [BreakersWrite, ConfigReload, LogsWrite, PlaygroundUse, ProvidersTest];
                 Permission::ALL.into_iter().filter(is_read).chain(more).collect()
             }
             "admin" => Permission::ALL.into_iter().collect(),

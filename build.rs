@@ -1,0 +1,46 @@
+//! Compresses the dashboard's files ahead, so that the binary carries them small and no request pays for it.
+#![expect(clippy::expect_used, clippy::panic, reason = "a build that cannot go on has to stop, and cargo reads what it prints")]
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::path::Path;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+const FOLDER: &str = "src/admin/ui/assets";
+
+fn main() {
+    println!("cargo::rerun-if-changed={FOLDER}");
+    let out = std::env::var("OUT_DIR").expect("cargo names the folder");
+    let mut names: Vec<String> = fs::read_dir(FOLDER)
+        .expect("the dashboard's files")
+        .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name in UTF-8"))
+        .collect();
+    names.sort();
+    let mut table = String::from("&[\n");
+    for name in names {
+        let content = fs::read(Path::new(FOLDER).join(&name)).expect("a file of the dashboard");
+        let file = Path::new(&out).join(format!("{name}.gz"));
+        let mut packed = GzEncoder::new(File::create(&file).expect("a compressed file"), Compression::best());
+        std::io::Write::write_all(&mut packed, &content).expect("it is written");
+        packed.finish().expect("it is written whole");
+        let kind = match name.rsplit('.').next() {
+            Some("html") => "text/html; charset=utf-8",
+            Some("js") => "text/javascript; charset=utf-8",
+            Some("css") => "text/css; charset=utf-8",
+            Some("svg") => "image/svg+xml",
+            _ => panic!("{name}: of what kind is it?"),
+        };
+        let tag = format!("{:016x}", fnv(&content));
+        writeln!(table, "    Asset {{ name: {name:?}, kind: {kind:?}, tag: \"\\\"{tag}\\\"\", gzip: include_bytes!({file:?}) }},")
+            .expect("a text grows");
+    }
+    table.push_str("]\n");
+    fs::write(Path::new(&out).join("assets.rs"), table).expect("the table is written");
+}
+
+/// FNV-1a: tells one version of a file from the next.
+fn fnv(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
