@@ -1,8 +1,9 @@
 //! Two replicas on one PostgreSQL: what one is told the other serves; and both serve while it is away.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::support::chat;
 use crate::support::sidecar::Sidecar;

@@ -52,7 +52,7 @@ async fn a_breaker_is_shown_reset_and_opened() {
     assert_eq!(done.json()["changed"], 1, "{}", done.text());
     sidecar.chat(&chat::request(false)).await.assert_error(503, "overloaded_error", "upstream_unavailable");
     // It is written down who did it.
-    sidecar.wait_log("the line that says who", |line| line["who"] == "ops" && line["hand"] == "ForceOpen").await;
+    sidecar.wait_log("the line that says who", |line| line["who"] == "ops" && line["act"] == "breakers.force_open").await;
 }
 
 #[tokio::test]

@@ -135,7 +135,15 @@ fn admin(tokens: &[(&str, &str)]) -> Admin {
         hash.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         AdminToken { name: format!("of {token}"), role: self::role(role), digest: hash }
     });
-    Admin { listen: Vec::new(), tls: None, tokens: tokens.collect(), oidc: None, kubernetes: None, roles: Vec::new() }
+    Admin {
+        listen: Vec::new(),
+        tls: None,
+        tokens: tokens.collect(),
+        oidc: None,
+        kubernetes: None,
+        roles: Vec::new(),
+        allow_urls: Vec::new(),
+    }
 }
 
 async fn identify(authenticator: &Authenticator, admin: &Admin, header: Option<&str>, address: &str) -> Result<String, Refused> {
