@@ -31,7 +31,7 @@ build: setup-rust ## the release binary, target/release/llm-sidecar
 	$(CARGO) build --locked --release
 
 .PHONY: test
-test: lint test-rust test-loom test-api test-sdk test-dashboard test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
+test: lint test-rust test-loom test-api test-sdk test-monitoring test-dashboard test-kubernetes ## every test that needs no key and no network; installs what it needs and lacks
 	@echo "make test: all passed"
 
 .PHONY: test-rust
@@ -53,6 +53,11 @@ test-api: setup-rust ## the admin API against the description it serves of itsel
 test-sdk: setup-rust ## the official SDKs (Python, Node) against the proxy and the simulator
 	$(CARGO) build --locked
 	scripts/test-sdk
+
+.PHONY: test-monitoring
+test-monitoring: setup-rust ## traces, metrics, alerts and the dashboard, read by a collector's types and a real Prometheus
+	$(CARGO) build --locked
+	scripts/test-monitoring
 
 .PHONY: test-kubernetes
 test-kubernetes: setup-rust ## the chart, the injector, and a pod imitated on this machine

@@ -26,7 +26,7 @@ use crate::server::{self, Phase};
 use crate::store::Store;
 use crate::upstream::{Connections, Pool};
 use crate::usage::FileSink;
-use crate::{admin, simulate, vendor, webhook};
+use crate::{admin, otlp, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
 const PARTING: Duration = Duration::from_millis(500);
@@ -195,6 +195,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
     let control = store.map(|store| Arc::new(ControlPlane::new(Arc::clone(&runtime), store, keys)));
     let measured = Arc::clone(&runtime);
     tokio::spawn(async move { capacity.watch(&measured).await });
+    tokio::spawn(otlp::run(Arc::clone(&runtime)));
     let worker = Arc::new(Worker {
         runtime: Arc::clone(&runtime),
         pool: Pool::default(),
@@ -232,7 +233,10 @@ async fn control(control: Control) -> anyhow::Result<()> {
     }
     tracing::info!("stopping");
     tokio::select! {
-        () = stop(&runtime, &drain, &phase, threads) => Ok(()),
+        () = stop(&runtime, &drain, &phase, threads) => {
+            otlp::finish(&runtime).await;
+            Ok(())
+        }
         () = either(&mut signals.terminate, &mut signals.interrupt) => bail!("stopped at once by a second signal"),
     }
 }

@@ -9,14 +9,14 @@
 //! | 11 | [`cli`] | the command line |
 //! | 10 | [`app`] | the only one that knows everyone: configuration to parts to tasks to drain |
 //! | 9 | [`webhook`] | the admission webhook of Kubernetes |
-//! | 8 | [`server`], [`admin`], [`simulate`] | the data listener; health, metrics, configuration status; the vendor simulator |
+//! | 8 | [`server`], [`admin`], [`otlp`], [`simulate`] | the data listener; health, metrics, configuration status; the export of traces; the vendor simulator |
 //! | 7 | [`control`], [`proxy`] | changing the running configuration through the store; the life of a request |
 //! | 6 | [`kms`], [`runtime`] | keys that key services hold; the running configuration: snapshot, reload, file watcher |
 //! | 5 | [`store`], [`upstream`] | what is made through the admin API; connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`], [`usage`] | the wire formats, each in both directions; records of what requests used and cost |
 //! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`], [`price`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time, and what it may cost; what models cost |
-//! | 1 | [`codec`], [`metrics`], [`seal`] | framing without I/O; metric families; secrets at rest |
+//! | 1 | [`codec`], [`metrics`], [`seal`], [`trace`] | framing without I/O; metric families; secrets at rest; spans |
 //! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
 //!
 //! # The life of a request
@@ -50,6 +50,7 @@ pub mod inject;
 pub mod kms;
 pub mod limit;
 pub mod metrics;
+pub mod otlp;
 pub mod price;
 pub mod proxy;
 pub mod runtime;
@@ -57,6 +58,7 @@ pub mod seal;
 pub mod server;
 pub mod simulate;
 pub mod store;
+pub mod trace;
 pub mod upstream;
 pub mod usage;
 pub mod vault;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::check::{VendorFacts, with_region};
+use super::check::{VendorFacts, telemetry_of_environment, with_region};
 use super::effective::Effective;
 use super::files::hash_files;
 use super::types::{
@@ -65,6 +65,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         effective: Arc::new(effective),
         server: Server::default(),
         log: Log::default(),
+        telemetry: telemetry_of_environment(env),
         warnings: Vec::new(),
         files: Vec::new(),
         hash: hash_files(&[]),

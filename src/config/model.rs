@@ -9,6 +9,7 @@ mod money;
 mod route;
 mod secrets;
 mod store;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,6 +28,7 @@ pub use money::*;
 pub use route::*;
 pub use secrets::*;
 pub use store::*;
+pub use telemetry::*;
 
 /// Configuration of llm-sidecar. Any text may hold `${ENV}`, `${ENV:-default}` and `${file:/path}`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -66,6 +68,8 @@ pub struct File {
     pub server: Server,
     /// What is logged and how.
     pub log: Log,
+    /// Traces for an OpenTelemetry collector.
+    pub telemetry: Telemetry,
 }
 
 /// One text or a list of them.

@@ -8,6 +8,7 @@ mod money;
 mod route;
 mod secrets;
 mod store;
+mod telemetry;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -25,6 +26,7 @@ pub use money::*;
 pub use route::*;
 pub use secrets::*;
 pub use store::*;
+pub use telemetry::*;
 
 /// A configuration that has passed every check.
 #[derive(Clone, Debug)]
@@ -55,6 +57,7 @@ pub struct Config {
     pub effective: Arc<Effective>,
     pub server: Server,
     pub log: Log,
+    pub telemetry: Telemetry,
     /// Keys that are understood but have no effect yet, and other advice, one line each.
     pub warnings: Vec<String>,
     /// Every file the configuration was read from, secrets and certificates included, and every folder an `include` pattern looks into.

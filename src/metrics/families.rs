@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 use super::cache::CacheMetrics;
 use super::money::MoneyMetrics;
 use super::signatures::SignatureMetrics;
+use super::telemetry::TelemetryMetrics;
 
 /// Label pairs in the order they are written.
 pub type Labels = Vec<(&'static str, String)>;
@@ -66,6 +67,7 @@ pub struct Metrics {
     pub cache: CacheMetrics,
     pub signatures: SignatureMetrics,
     pub money: MoneyMetrics,
+    pub telemetry: TelemetryMetrics,
 }
 
 impl Default for Metrics {
@@ -103,6 +105,7 @@ impl Default for Metrics {
             cache: CacheMetrics::new(&mut registry),
             signatures: SignatureMetrics::new(&mut registry),
             money: MoneyMetrics::new(&mut registry),
+            telemetry: TelemetryMetrics::new(&mut registry),
             registry: Registry::default(),
         };
         let seconds = || Unit::Seconds;
@@ -184,11 +187,24 @@ impl Default for Metrics {
         );
         registry.register("llm_shed", "Requests turned away before their body was read, by reason", metrics.shed.clone());
         registry.register("llm_connections", "Open connections of clients", metrics.connections.clone());
-        Self { registry, ..metrics }
+        let metrics = Self { registry, ..metrics };
+        metrics.begin();
+        metrics
     }
 }
 
 impl Metrics {
+    /// Series of closed sets begin at 0, so that the first event shows as a rate.
+    fn begin(&self) {
+        let begin = |family: &Family<Labels, Counter>, label: &'static str, words: &[&str]| {
+            words.iter().for_each(|word| drop(family.get_or_create(&vec![(label, (*word).to_owned())])));
+        };
+        begin(&self.hedged, "result", &["won", "lost", "denied"]);
+        begin(&self.mirrored, "result", &["ok", "error", "skipped"]);
+        begin(&self.shed, "reason", &["requests", "memory"]);
+        begin(&self.config_reloads, "result", &["ok", "error"]);
+    }
+
     /// OpenMetrics text.
     pub fn encode(&self) -> String {
         let mut text = String::with_capacity(16 << 10);

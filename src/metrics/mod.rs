@@ -8,6 +8,7 @@ mod money;
 mod signatures;
 mod spending;
 mod target;
+mod telemetry;
 
 pub use cache::CacheMetrics;
 pub use classic::to_classic;
@@ -15,6 +16,7 @@ pub use families::{Labels, Metrics};
 pub use money::{MoneyCounter, MoneyMetrics};
 pub use spending::Spending;
 pub use target::TargetMetrics;
+pub use telemetry::TelemetryMetrics;
 
 /// The label value for a model that is not configured and not in a learnt list.
 pub const OTHER: &str = "other";

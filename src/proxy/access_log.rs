@@ -37,6 +37,9 @@ pub struct Line<'a> {
     pub duration_ms: f64,
     pub first_token_ms: Option<f64>,
     pub bytes: u64,
+    /// Where the request is traced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trace_id: Option<&'a str>,
     pub prompt_tokens: Option<u64>,
     pub completion_tokens: Option<u64>,
     pub cached_tokens: Option<u64>,

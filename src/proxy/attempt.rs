@@ -5,14 +5,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::HeaderMap;
 use tokio::time::Instant;
 
 use super::bill::{Billing, Bills, Ending, Item};
+use super::trace::AttemptTrace;
 use super::worker::Worker;
 use crate::base::outcome::{AttemptClass, Billed, BreakerVerdict, LimiterSignal};
 use crate::chat::Usage;
 use crate::limit::{Grant, RetryPermit, Ticket, UnderWay};
 use crate::runtime::{Circuit, InFlight, NotBefore, Reserved, Target, unix_now};
+use crate::trace::Record;
 
 /// A credential that the vendor refuses, or whose money is gone, is left alone for so long.
 const PARKED: Duration = Duration::from_secs(60);
@@ -43,6 +46,8 @@ pub struct Attempt {
     number: u32,
     /// Of its request; none of a copy.
     bills: Option<Bills>,
+    /// Where the request is traced.
+    trace: Option<Box<AttemptTrace>>,
 }
 
 /// What an attempt counts as in its provider's retry budget, held for what dropping it does.
@@ -116,13 +121,22 @@ impl Attempt {
             reserved: Some(admitted.reserved),
             number: 0,
             bills: None,
+            trace: None,
+        }
+    }
+
+    /// Tells the upstream what trace it belongs to.
+    pub(super) fn propagate(&self, headers: &mut HeaderMap) {
+        if let Some(trace) = &self.trace {
+            trace.propagate(headers);
         }
     }
 
     /// Makes it an attempt of a request, the one of this number.
-    pub(super) fn belongs_to(&mut self, number: u32, bills: &Bills) {
+    pub(super) fn belongs_to(&mut self, number: u32, bills: &Bills, trace: Option<Box<AttemptTrace>>) {
         self.number = number;
         self.bills = Some(bills.clone());
+        self.trace = trace;
     }
 
     pub(super) fn number(&self) -> u32 {
@@ -162,6 +176,9 @@ impl Attempt {
             ticket.content(now);
         }
         if streamed {
+            if let Some(trace) = &mut self.trace {
+                trace.first_token(now);
+            }
             let after = now - self.begun;
             self.target.measures().first_token(now, after);
             for grant in self.grants.iter_mut().flatten() {
@@ -177,6 +194,9 @@ impl Attempt {
         }
         let now = Instant::now();
         self.target.metrics(&self.worker.runtime.metrics).attempt(end.class);
+        if let Some(trace) = self.trace.take() {
+            self.worker.runtime.records.push(Record::Span(trace.end(&self.target, end)));
+        }
         self.judge(now, end);
         self.rest(now, end);
         self.bill(end);

@@ -116,6 +116,7 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     let body = sent.body.into();
     let mut request = outgoing::request(&attempt.target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body)
         .map_err(refused_here)?;
+    attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
     let response = send(worker, provider, attempt.credential, request, by).await?;
     let idle = provider.timeout.idle;

@@ -96,6 +96,7 @@ async fn ask(
     let body = body.into();
     let mut request =
         outgoing::request(&target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
+    attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
     let response = send(worker, provider, attempt.credential, request, by).await?;
     let idle = provider.timeout.idle;

@@ -95,7 +95,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let provider = &*target.provider;
     let same = target.speaks(call.dialect).id() == call.dialect;
     let written = write(terms, &target, same).map_err(refused_here)?;
-    let request = prepare(call, &target, attempt.credential, written.body).map_err(refused_here)?;
+    let request = prepare(call, attempt, written.body).map_err(refused_here)?;
     let first_token_at = (Instant::now() + provider.timeout.first_token).min(give_up_at);
     let response = send(worker, provider, attempt.credential, request, first_token_at).await?;
     let deadlines = Deadlines {
@@ -170,13 +170,15 @@ pub(super) fn note_dropped(worker: &Worker, snapshot: &Snapshot, target: &Target
     Ok(())
 }
 
-fn prepare(call: &Call, target: &Target, credential: usize, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
+fn prepare(call: &Call, attempt: &Attempt, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
+    let target = &*attempt.target;
     let spoken = target.speaks(call.dialect);
     let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
     let asked = if spoken.id() == call.dialect { &call.body } else { &body };
     let envelope = spoken.envelope(&to(target), call.view.stream, asked);
     let path = target.chat_path(&envelope.path, call.view.stream, query);
-    let mut request = outgoing::request(target, credential, Method::POST, &path, &call.headers, call.dialect, body.into())?;
+    let mut request = outgoing::request(target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body.into())?;
+    attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
     for (name, value) in envelope.headers {
         request.headers_mut().insert(*name, http::HeaderValue::from_static(value));

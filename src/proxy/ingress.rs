@@ -116,6 +116,7 @@ pub(super) async fn read_call(
     };
     view.include_usage |= client_sdk::is_mistral(&head.headers);
     meter.set_model(&view.model, view.stream);
+    meter.capture_request(&body);
     allow_model(client, &view.model)?;
     let resolved = models::resolve(worker, snapshot, &view.model).await?;
     let query = head.uri.query().map(str::to_owned).filter(|_| dialect(dialect_id).relays_query());

@@ -1,6 +1,7 @@
 //! One request's bookkeeping. The meter rides on the answer's body and fires exactly once, when the body ends, breaks or is
 //! dropped by the client: metrics, the access log, later also cost and usage.
 
+mod telemetry;
 mod usage;
 
 use std::sync::Arc;
@@ -14,8 +15,10 @@ use super::access_log::Line;
 use super::admit::Granted;
 use super::attempt::{Attempt, BYTES_PER_TOKEN, End};
 use super::bill::Bills;
+use super::capture::Capture;
 use super::client_connection::{ClientConnection, Phase};
 use super::tags;
+use super::trace::Trace;
 use super::worker::Worker;
 use crate::base::id;
 use crate::base::outcome::{AttemptClass, CacheResult, Outcome};
@@ -64,6 +67,10 @@ pub struct Meter {
     cache: Option<CacheResult>,
     /// Where the answer is gathered that is to be kept.
     recorder: Option<Box<Recorder>>,
+    /// Where the request is traced.
+    trace: Option<Box<Trace>>,
+    /// Bodies for the trace, where it is to have them.
+    capture: Option<Box<Capture>>,
 }
 
 impl Meter {
@@ -107,6 +114,8 @@ impl Meter {
             outcome: None,
             cache: None,
             recorder: None,
+            trace: None,
+            capture: None,
         }
     }
 
@@ -136,7 +145,7 @@ impl Meter {
     pub(super) fn attempt(&mut self, attempt: &mut Attempt) {
         self.attempts += 1;
         self.target = Some(Arc::clone(&attempt.target));
-        attempt.belongs_to(self.attempts, &self.bills);
+        attempt.belongs_to(self.attempts, &self.bills, self.trace_attempt());
         for name in attempt.warnings() {
             if !self.warnings.contains(&name) {
                 self.warnings.push(name);
@@ -227,6 +236,9 @@ impl Meter {
 
     /// Bytes of the answer for whoever records it.
     pub(super) fn gather(&mut self, bytes: &Bytes) {
+        if let Some(capture) = &mut self.capture {
+            capture.answer(bytes);
+        }
         if self.recorder.as_mut().is_some_and(|recorder| recorder.push(bytes).is_err()) {
             self.recorder = None;
         }
@@ -279,8 +291,9 @@ impl Meter {
         &self.worker
     }
 
-    fn record(&self, outcome: Outcome) {
-        let metrics = &self.worker.runtime.metrics;
+    fn record(&mut self, outcome: Outcome) {
+        let worker = Arc::clone(&self.worker);
+        let metrics = &worker.runtime.metrics;
         let duration = self.started.elapsed();
         if let Some(result) = self.cache {
             metrics.cache.count(result);
@@ -288,11 +301,12 @@ impl Meter {
         let first_token = self.first_content.map(|at| at - self.started);
         // A client that went away before an answer got none: nginx's word for it.
         let status = if self.status == 0 { 499 } else { self.status };
+        let trace_id = self.trace.as_ref().map(|trace| trace.id());
         if let Some(target) = &self.target {
             let target = target.metrics(metrics);
-            target.request(metrics, status, duration, None);
+            target.request(metrics, status, duration, trace_id.as_deref());
             if let (Some(after), true) = (first_token, self.stream) {
-                target.first_token(after, None);
+                target.first_token(after, trace_id.as_deref());
             }
             if let (Some(first), Some(last), 2..) = (self.first_content, self.last_content, self.pieces) {
                 target.inter_token((last - first) / (self.pieces - 1));
@@ -308,11 +322,13 @@ impl Meter {
             }
         }
         self.tell_ledger(outcome, status, duration, first_token);
-        if !self.worker.runtime.snapshot().config.log.access {
+        let snapshot = worker.runtime.snapshot();
+        self.export(snapshot.config.telemetry.usage, status, outcome, first_token);
+        if !snapshot.config.log.access {
             return;
         }
         let total = self.total();
-        self.worker.access_log.write(&Line {
+        worker.access_log.write(&Line {
             time: jiff::Timestamp::now().to_string(),
             level: "INFO",
             message: "request",
@@ -334,6 +350,7 @@ impl Meter {
             duration_ms: milliseconds(duration),
             first_token_ms: first_token.map(milliseconds),
             bytes: self.bytes,
+            trace_id: trace_id.as_deref(),
             prompt_tokens: self.usage.map(|u| u.prompt),
             completion_tokens: self.usage.map(|u| u.completion),
             cost_nano: total.map(|total| total.nano),

@@ -98,7 +98,7 @@ async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &A
         return "skipped";
     };
     let mut attempt = Attempt::new(worker, target, admitted, Budget::first(target));
-    attempt.belongs_to(1, bills);
+    attempt.belongs_to(1, bills, None);
     let Ok(Accepted { answer, attempt: Some(mut attempt), usage, .. }) = exchange(terms, attempt).await else { return "error" };
     let mut end = End { status: 200, usage, ..End::new(AttemptClass::Success) };
     if let Content::Events(stream) = answer.content {

@@ -9,6 +9,7 @@ mod bill;
 mod body;
 mod cached;
 mod call;
+mod capture;
 mod classify;
 mod client_connection;
 mod client_sdk;
@@ -34,6 +35,7 @@ mod send;
 mod single;
 mod tags;
 mod thinking;
+mod trace;
 mod vendor_error;
 mod worker;
 
@@ -93,6 +95,7 @@ pub fn refuse<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, reques
 
 async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<respond::Answer, ApiError> {
     let snapshot = worker.runtime.snapshot();
+    meter.trace(&snapshot, request.headers());
     ingress::check_head(&request)?;
     let route = route::find(request.method(), request.uri().path())?;
     meter.set_endpoint(route.name());

@@ -67,6 +67,7 @@ pub(super) async fn run(
     let wish = Wish { worker, client: client_name, load, spend, conversation: None, by };
     let mut attempt = single::begin(wish, &target, meter).await?;
     let mut outgoing = outgoing::request(&target, attempt.credential, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
+    attempt.propagate(outgoing.headers_mut());
     headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
     if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {
         outgoing.headers_mut().insert(CONTENT_ENCODING, coding.clone());

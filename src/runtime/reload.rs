@@ -16,6 +16,7 @@ use crate::cache::Cache;
 use crate::config::{Config, Diagnostic};
 use crate::metrics::Metrics;
 use crate::price::Prices;
+use crate::trace::Records;
 use crate::upstream::Origins;
 use crate::usage::Ledger;
 use crate::vault::Vault;
@@ -47,6 +48,8 @@ pub struct Runtime {
     pub prices: Arc<Prices>,
     /// Where records of use go.
     pub ledger: Arc<Ledger>,
+    /// What is to be exported of requests.
+    pub records: Records,
     load: Load,
     /// What the store holds, in the form of a document.
     stored: Mutex<Stored>,
@@ -119,6 +122,7 @@ impl Runtime {
         metrics.config_last_success.set(status.last_success as f64);
         let cache = Cache::new(config.cache.max_bytes, config.cache.max_entry, metrics.cache.bytes.clone());
         let vault = Vault::new(settings::vault(&config.signatures), metrics.signatures.entries.clone(), metrics.signatures.bytes.clone());
+        let records = Records::new(metrics.telemetry.dropped.clone());
         let (currency, layer) = settings::prices(&config.prices);
         let prices = Arc::new(Prices::new(currency, layer));
         let ledger = Arc::new(Ledger::new(&metrics.money));
@@ -132,6 +136,7 @@ impl Runtime {
             vault: Arc::new(vault),
             prices,
             ledger,
+            records,
             load,
             stored: Mutex::new(stored),
             status: Mutex::new(status),

@@ -12,9 +12,11 @@ mod origin;
 mod pool;
 mod stream;
 mod tls;
+mod unary;
 
 pub use body::{Body, RequestBody};
 pub use error::{SendError, SendErrorKind};
 pub use fetch::{Connections, Unasked, fetch};
 pub use origin::{Origin, OriginKey, Origins};
 pub use pool::Pool;
+pub use unary::unary;

@@ -14,7 +14,8 @@ const PAGE: &str = include_str!("../../docs/monitoring.md");
 async fn the_fields_are_the_documented_ones() {
     let upstream = Upstream::start().await;
     let degraded = "models:\n  last:\n    targets: [{provider: vendor, model: m}]\n    degraded: {answer: later}\n";
-    let sidecar = Sidecar::before(&upstream, degraded).await;
+    let telemetry = "telemetry: {otlp: {endpoint: \"http://127.0.0.1:9\", interval: 1h}}\n";
+    let sidecar = Sidecar::before(&upstream, &format!("{degraded}{telemetry}")).await;
     upstream.script(Script::sse().chunk(chat::stream(&["hello"])).end());
     let plain = sidecar.chat(&chat::request(true)).await;
     upstream.script(Script::json(500, &json!({"error": {"message": "no"}})));

@@ -15,6 +15,7 @@ mod route;
 mod secrets;
 mod server;
 mod store;
+mod telemetry;
 mod tls;
 mod url;
 
@@ -22,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use address::with_region;
+pub(super) use telemetry::from_environment as telemetry_of_environment;
 
 use super::files::Files;
 use super::findings::{Findings, Report, SourceText};
@@ -109,6 +111,7 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
     check.exchangeable(&prices, &clients, &budgets);
     let store = check.store(&raw.store);
     let log = check.log(&raw.log);
+    let telemetry = check.telemetry(&raw.telemetry);
     Config {
         listen,
         tls,
@@ -131,6 +134,7 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
         effective: Arc::default(),
         server,
         log,
+        telemetry,
         warnings: Vec::new(),
         files: Vec::new(),
         hash: String::new(),
