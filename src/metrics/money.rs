@@ -5,9 +5,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use prometheus_client::metrics::counter::{Atomic, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::families::Labels;
+use super::families::{Buckets, Labels};
+
+/// Units of a currency, from a short question to a long agent's turn; an alert looks at 1.
+const CALL_BUCKETS: [f64; 10] = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0];
 
 /// Billionths of a currency's unit, which are counted in integers and shown in units.
 #[derive(Debug, Default)]
@@ -44,6 +48,8 @@ pub struct MoneyMetrics {
     pub cost: Family<Labels, MoneyCounter>,
     /// The same in the currency that is reported in.
     pub reported: Family<Labels, MoneyCounter>,
+    /// What single attempts cost, in the currency of their price.
+    pub call: Family<Labels, Histogram, Buckets>,
     pub unknown: Family<Labels, Counter>,
     /// Tokens as the sidecar estimates them and as the vendor counts them, of the same answers.
     pub compared: Family<Labels, Counter>,
@@ -58,6 +64,7 @@ impl MoneyMetrics {
         let metrics = Self {
             cost: Family::default(),
             reported: Family::default(),
+            call: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS)),
             unknown: Family::default(),
             compared: Family::default(),
             records: Family::default(),
@@ -67,6 +74,11 @@ impl MoneyMetrics {
         };
         registry.register("llm_cost", "What attempts at upstreams cost, in units of the price's currency", metrics.cost.clone());
         registry.register("llm_cost_reported", "The same in units of the currency that is reported in", metrics.reported.clone());
+        registry.register(
+            "llm_call_cost",
+            "What single attempts at upstreams cost, in units of the price's currency",
+            metrics.call.clone(),
+        );
         registry.register(
             "llm_cost_unknown",
             "Attempts that may be billed, of which it is not known at what cost",

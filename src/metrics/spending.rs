@@ -2,6 +2,7 @@
 
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::histogram::Histogram;
 
 use super::money::{MoneyCounter, MoneyMetrics};
 
@@ -11,7 +12,7 @@ pub struct Spending {
     model: String,
     families: MoneyMetrics,
     /// By currency; there is seldom more than one.
-    cost: Mutex<Vec<(String, MoneyCounter)>>,
+    cost: Mutex<Vec<(String, (MoneyCounter, Histogram))>>,
     reported: Mutex<Vec<(String, MoneyCounter)>>,
     /// Prompt and completion, by the sidecar and by the vendor.
     compared: [Counter; 4],
@@ -41,12 +42,20 @@ impl Spending {
 
     /// An attempt cost so many nano-units.
     pub fn cost(&self, currency: &str, nano: u64) {
-        add(&self.cost, currency, nano, || self.families.cost.get_or_create_owned(&self.labels("currency", currency)));
+        let resolve = || {
+            let labels = self.labels("currency", currency);
+            (self.families.cost.get_or_create_owned(&labels), self.families.call.get_or_create_owned(&labels))
+        };
+        with(&self.cost, currency, resolve, |(sum, single)| {
+            sum.inner().add(nano);
+            single.observe(nano as f64 / 1e9);
+        });
     }
 
     /// The same in the currency that is reported in.
     pub fn reported(&self, currency: &str, nano: u64) {
-        add(&self.reported, currency, nano, || self.families.reported.get_or_create_owned(&self.labels("currency", currency)));
+        let resolve = || self.families.reported.get_or_create_owned(&self.labels("currency", currency));
+        with(&self.reported, currency, resolve, |sum| sum.inner().add(nano));
     }
 
     /// It is not known what an attempt cost.
@@ -69,13 +78,13 @@ impl Spending {
     }
 }
 
-fn add(known: &Mutex<Vec<(String, MoneyCounter)>>, currency: &str, nano: u64, resolve: impl FnOnce() -> MoneyCounter) {
+/// Does something with the handles of a currency, which are resolved when they are first needed.
+fn with<H>(known: &Mutex<Vec<(String, H)>>, currency: &str, resolve: impl FnOnce() -> H, work: impl FnOnce(&H)) {
     let mut known = known.lock();
-    if let Some((_, counter)) = known.iter().find(|(of, _)| of == currency) {
-        counter.inner().add(nano);
-        return;
+    if let Some((_, handles)) = known.iter().find(|(of, _)| of == currency) {
+        return work(handles);
     }
-    let counter = resolve();
-    counter.inner().add(nano);
-    known.push((currency.to_owned(), counter));
+    let handles = resolve();
+    work(&handles);
+    known.push((currency.to_owned(), handles));
 }

@@ -33,6 +33,8 @@ impl FileSink {
     pub fn open(path: &Path, max_size: u64, keep: u32, metrics: &MoneyMetrics) -> io::Result<Self> {
         let mut file = Rotating { path: path.to_owned(), max_size, keep, open: None };
         file.open()?;
+        // From the start, so that a first loss shows as one.
+        metrics.lost("file", 0);
         Ok(Self { waiting: Mutex::default(), file: Mutex::new(file), metrics: metrics.clone() })
     }
 }
