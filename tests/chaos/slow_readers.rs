@@ -77,8 +77,8 @@ async fn r07_clients_that_do_not_read_hold_the_vendor_back() {
         format_args!("{readers} stalled readers: {} KiB each, first content of others p99 {:?}, was {:?}", grown / readers, p99.1, p99.0),
     );
     assert!(grown < readers * MEMORY, "{grown} KiB for {readers} streams");
-    // 5 ms on an idle machine.
-    assert!(p99.1 < p99.0 * 2 + Duration::from_millis(25), "{p99:?}");
+    // 5 ms on an idle machine. Had they to wait for the readers, it would be seconds.
+    assert!(p99.1 < p99.0 * 2 + Duration::from_millis(500), "{p99:?}");
     // In the end the readers are given up, and their vendors with them.
     upstream.wait_closed(readers).await;
     sidecar.wait_idle().await;
