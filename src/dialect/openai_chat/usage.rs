@@ -104,7 +104,8 @@ pub fn normalize(usage: &mut Map<String, Value>) -> bool {
     if counts_reasoning_beside(prompt, completion, reasoning, Some(total)) {
         completion += reasoning.unwrap_or(0);
     }
-    for (key, value) in [("prompt_tokens", prompt), ("completion_tokens", completion), ("total_tokens", prompt + completion)] {
+    for (key, value) in [("prompt_tokens", prompt), ("completion_tokens", completion), ("total_tokens", prompt.saturating_add(completion))]
+    {
         if usage.get(key).and_then(Value::as_u64) != Some(value) {
             usage.insert(key.into(), value.into());
         }
@@ -212,6 +213,13 @@ mod tests {
         assert_eq!(read(&write(&usage)), Some(usage));
         let mut written = write(&usage);
         assert!(!normalize(written.as_object_mut().unwrap()));
+    }
+
+    #[test]
+    fn counts_beyond_all_measure_do_not_overflow() {
+        let mut raw = json!({"prompt_tokens": u64::MAX, "completion_tokens": 5, "total_tokens": 1});
+        assert!(normalize(raw.as_object_mut().unwrap()));
+        assert_eq!(raw["total_tokens"], u64::MAX);
     }
 
     #[test]
