@@ -1,5 +1,5 @@
 //! One request's bookkeeping. The meter rides on the answer's body and fires exactly once, when the body ends, breaks or is
-//! dropped by the client: metrics, the access log, later also cost and usage.
+//! dropped by the client: metrics, the access log, the record of use and the span.
 
 mod telemetry;
 mod usage;

@@ -26,8 +26,10 @@ impl Snapshot {
         for entry in self.budgets.all() {
             let view = entry.budget.view(at);
             let used = if view.amount == 0 { 1.0 } else { view.spent as f64 / view.amount as f64 };
-            metrics.money.budget_exceeded.get_or_create(&vec![("budget", entry.name.clone())]).inc_by(0);
-            metrics.money.budget_used.get_or_create(&vec![("budget", entry.name.clone())]).set(used);
+            let labels = vec![("budget", entry.name.clone())];
+            // From the start, so that a first refusal shows as one.
+            metrics.money.budget_exceeded.get_or_create(&labels).inc_by(0);
+            metrics.money.budget_used.get_or_create(&labels).set(used);
         }
         for entry in &self.providers {
             let name = &entry.provider.name;
