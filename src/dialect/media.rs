@@ -19,6 +19,11 @@ pub(super) fn image_url(source: &Media) -> Option<String> {
     }
 }
 
+/// Whether an address is one of the web, in whatever case its scheme is written.
+pub(super) fn is_web_address(url: &str) -> bool {
+    url.split_once("://").is_some_and(|(scheme, _)| scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
+}
+
 /// Media type and base64 text of a data URL. Parameters such as `charset` are left out, and so is white space in the data.
 pub(super) fn data_url(url: &str) -> Option<(String, String)> {
     let (head, data) = url.strip_prefix("data:")?.split_once(',')?;

@@ -39,15 +39,16 @@ pub fn run(options: &Options) -> anyhow::Result<()> {
         let files = Files::new(certificate, options.settings.clone());
         let metrics = Metrics::default();
         let state = Arc::new(serve::State::new(files.read().map_err(anyhow::Error::msg)?, metrics));
+        // Before it says that it listens: whoever waits for that may send a signal at once, which would end the process.
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut hangup = signal(SignalKind::hangup())?;
         let tls = listen(options.listen).await?;
         let plain = listen(options.health_listen).await?;
-        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let reviews = tokio::spawn(serve::reviews(tls, Arc::clone(&state)));
         tokio::spawn(serve::health(plain, Arc::clone(&state)));
         if let Some(managed) = managed {
             tokio::spawn(keep::keep(managed, Arc::clone(&state)));
         }
-        let mut hangup = signal(SignalKind::hangup())?;
         let mut look = tokio::time::interval(LOOK);
         loop {
             tokio::select! {

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::base::raw::to_raw;
 use crate::chat::{ApiError, Media};
+use crate::dialect::media;
 
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -117,9 +118,12 @@ impl<'a> WirePart<'a> {
         match media {
             Media::Base64 { media_type, data } => Ok(Self::inline(media_type.as_str(), data)),
             Media::Text(text) => Ok(Self::text(text.as_str())),
-            Media::Url(url) => Ok(Self::File { file_data: FileData { mime_type: media_type_of(url), file_uri: url } }),
-            Media::FileId(id) if id.starts_with("https://") => {
-                Ok(Self::File { file_data: FileData { mime_type: media_type_of(id), file_uri: id } })
+            Media::Url(url) | Media::FileId(url) if media::is_web_address(url) || url.starts_with("gs://") => {
+                Ok(Self::File { file_data: FileData { mime_type: media_type_of(url), file_uri: url } })
+            }
+            Media::Url(_) => {
+                let message = "not an address that this vendor reads: it takes http(s), gs:// and data URLs with ;base64";
+                Err(ApiError::invalid("invalid_value", "url", message))
             }
             Media::FileId(_) => {
                 let message = "a file of another vendor's store cannot be sent to this one";

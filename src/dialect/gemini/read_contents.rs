@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use super::signature::{self, Proof};
 use crate::chat::{ApiError, DialectId, Media, Message, Part, PartKind, Role};
 use crate::dialect::fields::wrong_type;
+use crate::dialect::media;
 
 #[derive(Deserialize)]
 struct Content<'a> {
@@ -156,7 +157,7 @@ impl Reader {
             }
         } else if let Some(FileData { mime_type, file_uri }) = part.file_data {
             // The vendor's own store; everybody else's address is open.
-            let is_stored = file_uri.starts_with("https://generativelanguage.googleapis.com/") || !file_uri.starts_with("http");
+            let is_stored = file_uri.starts_with("https://generativelanguage.googleapis.com/") || !media::is_web_address(&file_uri);
             let source = if is_stored { Media::FileId(file_uri) } else { Media::Url(file_uri) };
             match mime_type.as_deref().and_then(|kind| kind.split_once('/')) {
                 Some(("image", _)) => PartKind::Image { source, detail: None },

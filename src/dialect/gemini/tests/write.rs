@@ -139,6 +139,14 @@ fn a_signature_goes_back_to_the_call_it_came_with_and_only_to_its_vendor() {
     assert_eq!(dropped, ["reasoning_content"]);
 }
 
+/// It was sent on as an address, and taken for a file of the vendor's store when it came back.
+#[test]
+fn a_data_url_that_is_not_base64_is_refused_by_name() {
+    let image = PartKind::Image { source: Media::Url("data:image/png,base64 AA".into()), detail: None };
+    let refused = write_for("gemini-2.5-pro", &request(vec![parts(Role::User, vec![image])])).unwrap_err();
+    assert_eq!((refused.code.as_deref(), refused.param.as_deref()), (Some("invalid_value"), Some("url")));
+}
+
 #[test]
 fn media_are_sent_inline_or_by_address() {
     let image = |source| PartKind::Image { source, detail: Some("high".into()) };
@@ -158,6 +166,9 @@ fn media_are_sent_inline_or_by_address() {
     assert_eq!(dropped, ["detail"]);
     let store = request(vec![parts(Role::User, vec![image(Media::FileId("file-1".into()))])]);
     assert_eq!(write_for("gemini-2.5-pro", &store).unwrap_err().param.as_deref(), Some("file_id"));
+    let bucket = request(vec![parts(Role::User, vec![image(Media::FileId("gs://a/b.png".into()))])]);
+    let expected = json!([{"fileData": {"mimeType": "image/png", "fileUri": "gs://a/b.png"}}]);
+    assert_eq!(write(&bucket).0["contents"][0]["parts"], expected);
 
     // A picture in a result: beside its text where the model takes that, in a turn of its own where not.
     let shown = PartKind::ToolResult {
