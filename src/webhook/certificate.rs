@@ -11,11 +11,10 @@ use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_na
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
-use tokio_rustls::TlsAcceptor;
 
+use super::served::Served;
 use crate::base::secret::Secret;
 use crate::config::ServerTls;
-use crate::server;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// How far the clocks of the cluster's machines may be apart.
@@ -42,13 +41,13 @@ impl Certificate {
 
     /// Whether a client that trusts the authorities takes it for every host, at this time.
     pub(super) fn is_good(&self, hosts: &[String], at: SystemTime) -> bool {
-        self.check(hosts, at).is_some() && self.acceptor().is_ok()
+        self.check(hosts, at).is_some() && self.served().is_ok()
     }
 
     /// # Errors
     /// If certificate and key do not fit together.
-    pub(super) fn acceptor(&self) -> Result<TlsAcceptor, String> {
-        server::acceptor(&ServerTls { cert_pem: self.chain.clone().into_bytes(), key_pem: self.key.clone(), client_ca_pem: None })
+    pub(super) fn served(&self) -> Result<Served, String> {
+        Served::new(&ServerTls { cert_pem: self.chain.clone().into_bytes(), key_pem: self.key.clone(), client_ca_pem: None })
     }
 
     fn check(&self, hosts: &[String], at: SystemTime) -> Option<()> {

@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 
 use parking_lot::Mutex;
-use tokio_rustls::TlsAcceptor;
 
+use super::served::Served;
 use crate::base::secret::Secret;
 use crate::config::{ServerTls, hash_files};
 use crate::inject::Settings;
-use crate::server;
 
 /// Certificate, key and settings.
 pub(super) struct Files {
@@ -21,7 +20,7 @@ pub(super) struct Files {
 
 /// What the files hold.
 pub(super) struct Read {
-    pub acceptor: Option<TlsAcceptor>,
+    pub served: Option<Served>,
     pub settings: Settings,
 }
 
@@ -37,18 +36,18 @@ impl Files {
     pub(super) fn read(&self) -> Result<Read, String> {
         *self.hash.lock() = self.content();
         let text = |path: &PathBuf| std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()));
-        let acceptor = match &self.certificate {
+        let served = match &self.certificate {
             None => None,
             Some((chain, key)) => {
                 let tls = ServerTls { cert_pem: text(chain)?.into_bytes(), key_pem: Secret::new(text(key)?), client_ca_pem: None };
-                Some(server::acceptor(&tls).map_err(|error| format!("{}: {error}", chain.display()))?)
+                Some(Served::new(&tls).map_err(|error| format!("{}: {error}", chain.display()))?)
             }
         };
         let settings = match &self.settings {
             None => Settings::default(),
             Some(path) => Settings::read(&text(path)?).map_err(|error| format!("{}: {error}", path.display()))?,
         };
-        Ok(Read { acceptor, settings })
+        Ok(Read { served, settings })
     }
 
     /// The same, if anything has changed since they were read last.

@@ -33,8 +33,8 @@ pub(super) async fn keep(managed: Managed, state: Arc<State>) {
                 if turn.newly_trusted && state.has_certificate() {
                     tokio::time::sleep(SPREAD).await;
                 }
-                match turn.certificate.acceptor() {
-                    Ok(acceptor) => state.set_certificate(acceptor),
+                match turn.certificate.served() {
+                    Ok(served) => state.set_certificate(served),
                     Err(error) => tracing::error!(error, "the certificate cannot be used"),
                 }
                 state.set_managed(true);

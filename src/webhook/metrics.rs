@@ -14,12 +14,14 @@ pub(super) struct Metrics {
     injections: Family<Labels, Counter>,
     pub(super) in_sync: Gauge,
     pub(super) certificate_managed: Gauge,
+    pub(super) certificate_expiry: Gauge,
 }
 
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
-        let (injections, in_sync, certificate_managed) = (Family::<Labels, Counter>::default(), Gauge::default(), Gauge::default());
+        let injections = Family::<Labels, Counter>::default();
+        let (in_sync, certificate_managed, certificate_expiry) = (Gauge::default(), Gauge::default(), Gauge::default());
         registry.register("llm_sidecar_injections", "Pods reviewed, by what became of them and why", injections.clone());
         registry.register(
             "llm_sidecar_webhook_in_sync",
@@ -31,9 +33,14 @@ impl Default for Metrics {
             "Whether the certificate could be looked after (1) or not (0), where the webhook makes it itself; always 1 where it is a file",
             certificate_managed.clone(),
         );
+        registry.register(
+            "llm_sidecar_webhook_certificate_expiry_seconds",
+            "When the certificate in use ends, in seconds since 1970; 0 while there is none, or its end cannot be read",
+            certificate_expiry.clone(),
+        );
         in_sync.set(1);
         certificate_managed.set(1);
-        Self { registry, injections, in_sync, certificate_managed }
+        Self { registry, injections, in_sync, certificate_managed, certificate_expiry }
     }
 }
 

@@ -10,6 +10,7 @@ mod managed;
 mod metrics;
 mod options;
 mod serve;
+mod served;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -23,6 +23,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::files::Read;
 use super::metrics::Metrics;
+use super::served::Served;
 use crate::inject::{Cluster, Settings, review};
 
 /// A pod's manifest is far smaller; the API server itself takes 3 MiB.
@@ -46,23 +47,28 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn new(read: Read, metrics: Metrics) -> Self {
-        Self {
-            acceptor: ArcSwapOption::from_pointee(read.acceptor),
+        let state = Self {
+            acceptor: ArcSwapOption::empty(),
             settings: ArcSwap::from_pointee(read.settings),
             metrics,
             under_way: AtomicUsize::new(0),
             native_sidecars: AtomicU8::new(0),
             look_now: Notify::new(),
+        };
+        if let Some(served) = read.served {
+            state.set_certificate(served);
         }
+        state
     }
 
     pub(super) fn has_certificate(&self) -> bool {
         self.acceptor.load().is_some()
     }
 
-    /// Takes a certificate that did not come from a file.
-    pub(super) fn set_certificate(&self, acceptor: TlsAcceptor) {
-        self.acceptor.store(Some(Arc::new(acceptor)));
+    /// Takes a certificate, be it from a file or from elsewhere.
+    pub(super) fn set_certificate(&self, served: Served) {
+        self.metrics.certificate_expiry.set(served.expires.unwrap_or(0));
+        self.acceptor.store(Some(Arc::new(served.acceptor)));
     }
 
     /// Whether the certificate could be looked after.
@@ -87,8 +93,8 @@ impl State {
         match changed {
             None => {}
             Some(Ok(read)) => {
-                if let Some(acceptor) = read.acceptor {
-                    self.acceptor.store(Some(Arc::new(acceptor)));
+                if let Some(served) = read.served {
+                    self.set_certificate(served);
                 }
                 self.settings.store(Arc::new(read.settings));
                 self.metrics.in_sync.set(1);

@@ -2,6 +2,7 @@
 
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use base64::Engine;
 use serde_json::{Value, json};
@@ -62,6 +63,10 @@ fn replicas_that_start_at_once_agree_on_one_certificate() {
         assert!(answers(&server, replica));
     }
     assert_eq!(server.with(|state| state.writes), 1);
+    let day = 24 * 60 * 60;
+    let left = replicas[0].expiry() - SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    assert!((89 * day..=90 * day).contains(&left), "{left}");
+    assert!(replicas.iter().all(|replica| replica.expiry() == replicas[0].expiry()));
     let bundles = server.with(|state| state.configuration["webhooks"].as_array().unwrap().clone());
     assert_eq!(bundles[0]["clientConfig"]["caBundle"], bundles[1]["clientConfig"]["caBundle"]);
     // One that starts later takes what is there.
@@ -95,6 +100,7 @@ fn no_call_fails_while_a_certificate_is_renewed() {
         let newest = server.trusted().into_iter().take(1).collect::<Vec<_>>();
         for replica in &old {
             until("it has taken the new one", || replica.ask_as(&newest, HOST, "GET", "/mutate", b"").is_ok());
+            assert_eq!(replica.expiry(), new.expiry());
         }
         ends.store(true, Ordering::Relaxed);
     });
@@ -110,6 +116,7 @@ fn without_the_right_it_says_so_and_serves_on() {
     until("it says that it cannot", || webhook.plain("/metrics").1.contains("llm_sidecar_webhook_certificate_managed 0"));
     assert_eq!(webhook.plain("/readyz").0, 503);
     assert_eq!(webhook.plain("/livez").0, 200);
+    assert_eq!(webhook.expiry(), 0);
     server.with(|state| state.forbids = false);
     until("it has a certificate", || is_ready(&webhook));
     server.with(|state| state.forbids = true);

@@ -39,6 +39,7 @@ fn pods_are_reviewed_over_tls() {
     assert_eq!(webhook.ask(&certificate, "GET", "/mutate", b"").unwrap().0, 405);
     assert_eq!(webhook.ask(&certificate, "POST", "/other", b"{}").unwrap().0, 404);
     assert_eq!(webhook.plain("/readyz").0, 200);
+    assert_eq!(webhook.expiry(), 67_090_118_400, "what is made for a test ends with the year 4095");
     let metrics = webhook.plain("/metrics").1;
     for line in [
         r#"llm_sidecar_injections_total{result="injected",reason="none"} 1"#,

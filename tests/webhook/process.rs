@@ -111,6 +111,13 @@ impl Webhook {
         split(socket)
     }
 
+    /// When its certificate ends, as its metrics say: seconds since 1970.
+    pub fn expiry(&self) -> u64 {
+        let page = self.plain("/metrics").1;
+        let line = page.lines().find_map(|line| line.strip_prefix("llm_sidecar_webhook_certificate_expiry_seconds "));
+        line.unwrap().parse().unwrap()
+    }
+
     /// Tells it to look at its files.
     pub fn hang_up(&self) {
         assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap().success());
