@@ -184,13 +184,24 @@ def test_configurations_are_valid(values: Path | None, binary: Path, tmp_path: P
             for key in ("openai", "claude"):
                 (tmp_path / key).write_text("k")
             if file == "config.yaml":
-                environment = {"CLIENT_KEY": "c" * 32, "OPENAI_API_KEY": "k"}
+                environment = {"CLIENT_KEY": "c" * 32, "OPENAI_API_KEY": "k", "DATABASE_URL": "postgres://u:p@db/llm"}
                 ran = subprocess.run([binary, "check", "--config", path], capture_output=True, text=True, check=False, env=environment)
             elif file == "settings.yaml":
                 ran = subprocess.run([binary, "inject", "--settings", path], input="", capture_output=True, text=True, check=False)
             else:
                 continue
             assert ran.returncode == 0, ran.stderr
+
+
+def test_a_database_is_the_store_unless_the_configuration_has_one() -> None:
+    def store(*arguments: str) -> dict | None:
+        rendered = template("--show-only", "templates/gateway/configmap.yaml", *arguments)
+        return yaml.safe_load(manifests(rendered.stdout)[0]["data"]["config.yaml"]).get("store")
+
+    database = ("--set", "gateway.postgresql.existingSecret=db")
+    assert store() is None
+    assert store(*database) == {"type": "postgres", "url": "${DATABASE_URL}"}
+    assert store(*database, "--set", "gateway.config.store.type=none") == {"type": "none"}
 
 
 @every
@@ -227,6 +238,7 @@ def test_alerts_and_dashboard_are_the_files(part: str, file: str) -> None:
     [
         (["gateway.replicaz=2"], "replicaz"),
         (["gateway.replicas=many"], "replicas"),
+        (["gateway.redis.existingSecret=redis"], "redis"),
         (["image.pullPolicy=Sometimes"], "pullPolicy"),
         (["image.digest=sha256:1"], "digest"),
         (["gateway.config.listen=0.0.0.0:1"], "config"),
