@@ -1,4 +1,5 @@
-# The image, by a builder with a daemon. `make image` makes the same one without.
+# The image, by a builder with a daemon. `make image` makes one without, of the same binary, user and command, and puts in what this file
+# cannot: a bill of materials, and labels that say version, revision and time.
 #
 #   docker build --tag llm-sidecar .
 
