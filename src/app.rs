@@ -23,7 +23,7 @@ use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
-use crate::store::Store;
+use crate::store::{Store, UsageSink};
 use crate::upstream::{Connections, Pool};
 use crate::usage::FileSink;
 use crate::{admin, otlp, simulate, vendor, webhook};
@@ -60,6 +60,10 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         let sink = sink.with_context(|| format!("usage.file.path: {} cannot be written", file.path.display()))?;
         runtime.ledger.add(Arc::new(sink));
     }
+    let keep = runtime.snapshot().config.usage_keep;
+    if let Some(store) = store.as_ref().filter(|_| !keep.is_zero()) {
+        runtime.ledger.add(Arc::new(UsageSink::new(Arc::clone(store), keep, &runtime.metrics.money)));
+    }
     let ledger = Arc::clone(&runtime.ledger);
     let drain = Arc::new(Drain::default());
     let access_log = Arc::new(AccessLog::default());
@@ -94,7 +98,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         access_log: Arc::clone(&access_log),
     }))?;
     access_log.flush();
-    ledger.flush();
+    ledger.finish();
     if let Some(store) = store {
         store.close();
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::check::{VendorFacts, telemetry_of_environment, with_region};
+use super::check::{USAGE_KEEP, VendorFacts, telemetry_of_environment, with_region};
 use super::effective::Effective;
 use super::files::hash_files;
 use super::types::{
@@ -59,6 +59,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         prices: Prices::default(),
         budgets: Vec::new(),
         usage_file: None,
+        usage_keep: USAGE_KEEP,
         cache: Cache::default(),
         secrets: None,
         store: Store::None,

@@ -48,6 +48,8 @@ pub struct Config {
     pub budgets: Vec<ScopedBudget>,
     /// Where records of use are written. Boot-only.
     pub usage_file: Option<UsageFile>,
+    /// How long the store keeps sums of use; zero: it gets none. Boot-only.
+    pub usage_keep: Duration,
     pub cache: Cache,
     /// What encrypted values are opened with.
     pub secrets: Option<Secrets>,

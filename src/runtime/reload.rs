@@ -268,6 +268,7 @@ fn boot_only_changes(running: &Config, new: &Config) -> Vec<String> {
         ("admin.listen", running.admin.listen != new.admin.listen),
         ("tls", running.tls.as_ref().map(|t| &t.cert_pem) != new.tls.as_ref().map(|t| &t.cert_pem)),
         ("store", !running.store.is_same(&new.store)),
+        ("usage.store", running.usage_keep != new.usage_keep),
         ("usage.file", running.usage_file != new.usage_file),
         ("server.workers", running.server.workers != new.server.workers),
     ];

@@ -82,7 +82,7 @@ impl Store {
     }
 
     /// Runs `work` on the connection. One that was found broken before anything was done on it is made anew once.
-    fn with<T>(&self, work: impl Fn(&mut dyn Sql) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn with<T>(&self, work: impl Fn(&mut dyn Sql) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut held = self.connection.lock();
         if let Some(sql) = held.as_mut()
             && sql.batch("SELECT 1").is_err()
@@ -100,7 +100,7 @@ impl Store {
         answer
     }
 
-    fn transaction<T>(&self, work: impl Fn(&mut dyn Sql) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(super) fn transaction<T>(&self, work: impl Fn(&mut dyn Sql) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.with(|sql| {
             sql.begin()?;
             match work(sql).and_then(|done| sql.batch("COMMIT").map(|()| done)) {

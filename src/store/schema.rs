@@ -3,7 +3,8 @@
 use super::sql::{Sql, StoreError, Value, column};
 
 /// Each step leads from the version of its index to the next one. What has once been released is never changed, only added to.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE llm_sidecar_records (
         kind TEXT NOT NULL, name TEXT NOT NULL, body TEXT NOT NULL,
         version BIGINT NOT NULL, created BIGINT NOT NULL, updated BIGINT NOT NULL,
@@ -14,7 +15,19 @@ const STEPS: &[&str] = &["
     CREATE TABLE llm_sidecar_audit (
         seq BIGINT PRIMARY KEY, happened BIGINT NOT NULL, actor TEXT NOT NULL, address TEXT NOT NULL, request TEXT NOT NULL,
         act TEXT NOT NULL, target TEXT NOT NULL, old_value TEXT NOT NULL, new_value TEXT NOT NULL, hash TEXT NOT NULL);
-"];
+    ",
+    "
+    CREATE TABLE llm_sidecar_usage (
+        day TEXT NOT NULL, provider TEXT NOT NULL, model TEXT NOT NULL, client TEXT NOT NULL, currency TEXT NOT NULL,
+        requests BIGINT NOT NULL, failed BIGINT NOT NULL, unknown_costs BIGINT NOT NULL,
+        prompt BIGINT NOT NULL, completion BIGINT NOT NULL, cached BIGINT NOT NULL, cache_write BIGINT NOT NULL,
+        reasoning BIGINT NOT NULL, cost BIGINT NOT NULL,
+        PRIMARY KEY (day, provider, model, client, currency));
+    CREATE TABLE llm_sidecar_budgets (
+        name TEXT NOT NULL, currency TEXT NOT NULL, ends BIGINT NOT NULL, spent BIGINT NOT NULL,
+        PRIMARY KEY (name, currency, ends));
+    ",
+];
 
 const META: &str = "CREATE TABLE IF NOT EXISTS llm_sidecar_meta (name TEXT PRIMARY KEY, value BIGINT NOT NULL)";
 

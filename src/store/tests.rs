@@ -61,6 +61,97 @@ fn keeps_its_promises(store: &Store) {
     assert_eq!(store.records().unwrap().0, 2);
 }
 
+/// A record of a request that cost 5 + 2 nano-units, the second part by an attempt that failed.
+fn record<'a>(time: &str, provider: &'a str, client: Option<&'a str>) -> crate::usage::Record<'a> {
+    use crate::price::Currency;
+    use crate::usage::{Money, OtherAttempt, Record};
+    let tokens = crate::chat::Usage { prompt: 10, completion: 3, cached: Some(4), ..Default::default() }.into();
+    let other = OtherAttempt {
+        provider: "spare",
+        model: "dated-m",
+        label: "m",
+        class: "committed",
+        tokens: Some(tokens),
+        cost: None,
+        reported_cost: Some(Money { nano: 2, currency: Currency::USD }),
+        cost_unknown: None,
+    };
+    Record {
+        time: time.to_owned(),
+        request_id: "r",
+        outcome: "complete",
+        status: 200,
+        error: None,
+        client,
+        tags: &[],
+        endpoint: "chat_completions",
+        model: Some("alias"),
+        provider: Some(provider),
+        upstream_model: Some("dated-m"),
+        label: Some("m"),
+        stream: false,
+        mirror: false,
+        degraded: false,
+        cache: None,
+        attempts: 2,
+        tokens: Some(tokens),
+        tokens_source: Some("vendor"),
+        cost: None,
+        reported_cost: Some(Money { nano: 7, currency: Currency::USD }),
+        answer_reported: Some(5),
+        currency: Currency::USD,
+        cost_unknown: None,
+        price_version: None,
+        other_attempts: vec![other],
+        duration_ms: 1.0,
+        first_token_ms: None,
+    }
+}
+
+/// What requests used is summed up over writes, told by whatever is asked for, and forgotten in time.
+fn sums_up_use(store: std::sync::Arc<Store>) {
+    use crate::usage::Sink;
+    let day = |text: &str| text.parse::<jiff::civil::Date>().unwrap();
+    let mut registry = prometheus_client::registry::Registry::default();
+    let metrics = crate::metrics::MoneyMetrics::new(&mut registry);
+    let sink = UsageSink::new(std::sync::Arc::clone(&store), std::time::Duration::from_secs(1000 * 86_400), &metrics);
+    let today = jiff::Timestamp::now().to_string();
+    let yesterday = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
+    for (time, provider, client) in [(&today, "a", Some("ann")), (&today, "a", None), (&yesterday, "b", Some("ann"))] {
+        assert!(sink.record(&record(time, provider, client)));
+        sink.finish();
+    }
+    assert!(sink.record(&record("1999-12-31T23:59:59Z", "a", None)));
+    sink.finish();
+    let always = (day("1990-01-01"), day("2999-12-31"));
+    let all = store.usage(&[], always, &UsageFilter::default(), 10).unwrap();
+    let expected = Sums { requests: 4, prompt_tokens: 80, completion_tokens: 24, cached_tokens: 32, cost_nano: 28, ..Sums::default() };
+    assert_eq!((all.len(), all[0].sums, all[0].currency.as_str()), (1, expected, "USD"));
+
+    let by_provider =
+        store.usage(&[UsageGroup::Provider, UsageGroup::Day], (day(&today[..10]), day(&today[..10])), &UsageFilter::default(), 10);
+    let told = |row: &UsageRow| (row.day.clone(), row.provider.clone(), row.client.clone(), row.sums.requests, row.sums.cost_nano);
+    let on = Some(today[..10].to_owned());
+    assert_eq!(
+        by_provider.unwrap().iter().map(told).collect::<Vec<_>>(),
+        [(on.clone(), Some("a".into()), None, 2, 10), (on, Some("spare".into()), None, 0, 4)]
+    );
+    let nobody = UsageFilter { client: Some(String::new()), ..UsageFilter::default() };
+    assert_eq!(store.usage(&[], always, &nobody, 10).unwrap()[0].sums.requests, 2);
+    let other = UsageFilter { model: Some("' OR 1=1 --".into()), ..UsageFilter::default() };
+    assert_eq!(store.usage(&[UsageGroup::Model], always, &other, 10).unwrap(), []);
+
+    // A new process looks for what is too old.
+    UsageSink::new(std::sync::Arc::clone(&store), std::time::Duration::from_secs(10 * 86_400), &metrics).finish();
+    assert_eq!(store.usage(&[], always, &UsageFilter::default(), 10).unwrap()[0].sums.requests, 3);
+}
+
+#[test]
+fn sqlite_sums_up_use() {
+    let (_folder, store) = sqlite();
+    sums_up_use(std::sync::Arc::new(store));
+}
+
 #[test]
 fn sqlite_keeps_its_promises_and_its_file_to_itself() {
     use std::os::unix::fs::PermissionsExt;
@@ -88,6 +179,7 @@ fn postgres_keeps_its_promises_tells_other_replicas_and_comes_back() {
         return;
     };
     let settings = config::Store::Postgres { url: Secret::new(server.url()), ca_pem: None };
+    sums_up_use(std::sync::Arc::new(Store::new(&settings).unwrap().unwrap()));
     let [one, other] = [0, 1].map(|_| Store::new(&settings).unwrap().unwrap());
     keeps_its_promises(&one);
 

@@ -16,8 +16,13 @@ pub trait Sink: Send + Sync {
     /// Takes a record. False where there was no room for it.
     fn record(&self, record: &Record<'_>) -> bool;
 
-    /// Writes out what was taken. Called from time to time on a thread that may wait, and at the end.
+    /// Writes out what was taken. Called from time to time on a thread that may wait.
     fn flush(&self) {}
+
+    /// The same when no more records come.
+    fn finish(&self) {
+        self.flush();
+    }
 }
 
 /// All sinks. Without one a record is not even made.
@@ -54,6 +59,13 @@ impl Ledger {
     pub fn flush(&self) {
         for sink in self.sinks.load().iter() {
             sink.flush();
+        }
+    }
+
+    /// The same when no more records come.
+    pub fn finish(&self) {
+        for sink in self.sinks.load().iter() {
+            sink.finish();
         }
     }
 }

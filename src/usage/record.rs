@@ -25,6 +25,9 @@ pub struct Record<'a> {
     pub model: Option<&'a str>,
     pub provider: Option<&'a str>,
     pub upstream_model: Option<&'a str>,
+    /// The same as metrics may name it: a name of the configuration, or `other`.
+    #[serde(skip)]
+    pub label: Option<&'a str>,
     pub stream: bool,
     /// A copy of another request, which no client waits for.
     pub mirror: bool,
@@ -41,6 +44,12 @@ pub struct Record<'a> {
     pub cost: Option<Money>,
     /// What the whole request cost, billed attempts that failed or lost included, in the currency that is reported in.
     pub reported_cost: Option<Money>,
+    /// The answering attempt's part of it, in billionths.
+    #[serde(skip)]
+    pub answer_reported: Option<u64>,
+    /// The one that is reported in, whether there is a cost or not.
+    #[serde(skip)]
+    pub currency: Currency,
     /// Why there is no cost although the vendor may bill the answer: `no_price`, `interrupted` or `not_counted`.
     pub cost_unknown: Option<&'static str>,
     /// Names the prices it was billed by.
@@ -99,10 +108,15 @@ pub struct Money {
 pub struct OtherAttempt<'a> {
     pub provider: &'a str,
     pub model: &'a str,
+    /// As in the record itself.
+    #[serde(skip)]
+    pub label: &'a str,
     /// What became of it, as in `llm_upstream_attempts_total`.
     pub class: &'static str,
     pub tokens: Option<Tokens>,
     pub cost: Option<Money>,
+    /// The same in the currency that is reported in.
+    pub reported_cost: Option<Money>,
     /// As in the record itself.
     pub cost_unknown: Option<&'static str>,
 }

@@ -23,6 +23,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) use address::with_region;
+pub(super) use money::USAGE_KEEP;
 pub(super) use telemetry::from_environment as telemetry_of_environment;
 
 use super::files::Files;
@@ -128,6 +129,7 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
         prices,
         budgets,
         usage_file: check.usage_file(&raw.usage),
+        usage_keep: raw.usage.store.keep.map_or(USAGE_KEEP, |keep| keep.0),
         cache: check.cache(&raw.cache),
         secrets,
         store,

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use rust_decimal::Decimal;
 use rust_decimal::prelude::ToPrimitive;
@@ -23,6 +24,8 @@ const NANO: u64 = 1_000_000_000;
 const DEFAULT_WARN_AT: u32 = 800;
 const DEFAULT_FILE_SIZE: u64 = 100 << 20;
 const DEFAULT_FILES: u32 = 10;
+/// Sums of use in the store.
+pub(in crate::config) const USAGE_KEEP: Duration = Duration::from_secs(366 * 86_400);
 const MOST_FILES: u32 = 1000;
 
 /// Prices as they are written, by kind.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::config::duration::Time;
 use crate::config::size::{Count, Ratio, Size};
 use crate::config::text::Amount;
 
@@ -167,6 +168,16 @@ pub enum Period {
 pub struct Usage {
     /// A file of JSON lines. Changes need a restart.
     pub file: Option<UsageFile>,
+    /// Sums by day, provider, model and client in the store, where there is one. Changes need a restart.
+    pub store: UsageStore,
+}
+
+/// What the store keeps of use.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct UsageStore {
+    /// How long, in whole days; 0s: nothing. Default: 366d.
+    pub keep: Option<Time>,
 }
 
 /// A file that is followed by a new one when it is full.

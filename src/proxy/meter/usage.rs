@@ -6,7 +6,7 @@ use super::{Meter, milliseconds};
 use crate::base::outcome::{CacheResult, Outcome};
 use crate::proxy::attempt::Attempt;
 use crate::proxy::bill::{Bill, Item};
-use crate::usage::{Money, OtherAttempt, Record};
+use crate::usage::{Charge, Money, OtherAttempt, Record};
 
 impl Meter {
     /// What the request cost, in the currency that is reported in. `None` where that is not known, or not yet.
@@ -56,6 +56,7 @@ impl Meter {
             model: self.model.as_deref(),
             provider: self.target.as_ref().map(|target| target.provider.name.as_str()),
             upstream_model: self.target.as_ref().map(|target| &*target.model),
+            label: self.target.as_ref().map(|target| target.label()),
             stream: self.stream,
             mirror: false,
             degraded: self.is_degraded,
@@ -65,6 +66,8 @@ impl Meter {
             tokens_source: charge.map(|charge| charge.source.as_str()),
             cost: answer.and_then(Item::cost),
             reported_cost: total,
+            answer_reported: charge.and_then(|charge| charge.reported),
+            currency: self.worker.runtime.prices.book().currency(),
             cost_unknown: answer.and_then(Item::unknown),
             price_version: charge.map(|charge| &*charge.price_version),
             other_attempts: others.map(other).collect(),
@@ -79,9 +82,11 @@ fn other(item: &Item) -> OtherAttempt<'_> {
     OtherAttempt {
         provider: &item.target.provider.name,
         model: &item.target.model,
+        label: item.target.label(),
         class: item.class.as_str(),
         tokens: charge.map(|charge| charge.usage.into()),
         cost: item.cost(),
+        reported_cost: charge.and_then(Charge::reported_money),
         cost_unknown: item.unknown(),
     }
 }
