@@ -9,12 +9,9 @@ use serde::Serialize;
 const FLUSH_AT: usize = 32 << 10;
 
 /// A request as the access log tells it.
-#[derive(Serialize)]
 pub struct Line<'a> {
     /// When the answer ended, RFC 3339.
     pub time: String,
-    pub level: &'static str,
-    pub message: &'static str,
     pub request_id: &'a str,
     pub client: Option<&'a str>,
     pub method: &'a str,
@@ -29,7 +26,6 @@ pub struct Line<'a> {
     pub stream: bool,
     pub attempts: u32,
     /// The answer is that of the route's last resort.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub degraded: bool,
     pub dropped: &'a [String],
     /// What the route's cache did; none where it has none.
@@ -38,7 +34,6 @@ pub struct Line<'a> {
     pub first_token_ms: Option<f64>,
     pub bytes: u64,
     /// Where the request is traced.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub trace_id: Option<&'a str>,
     pub prompt_tokens: Option<u64>,
     pub completion_tokens: Option<u64>,
@@ -47,6 +42,48 @@ pub struct Line<'a> {
     /// What the request cost, in billionths of the currency that is reported in; none where that is not known.
     pub cost_nano: Option<u64>,
     pub cost_currency: Option<&'a str>,
+}
+
+impl Line<'_> {
+    /// As a JSON object. The names need no escapes, so that only the values are left to the serializer.
+    fn write(&self, out: &mut Vec<u8>) {
+        fn member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
+            out.extend_from_slice(name.as_bytes());
+            // Writing to a Vec cannot fail.
+            let _ = serde_json::to_writer(out, value);
+        }
+        member(out, r#"{"time":"#, &self.time);
+        member(out, r#","level":"INFO","message":"request","request_id":"#, &self.request_id);
+        member(out, r#","client":"#, &self.client);
+        member(out, r#","method":"#, &self.method);
+        member(out, r#","endpoint":"#, &self.endpoint);
+        member(out, r#","model":"#, &self.model);
+        member(out, r#","provider":"#, &self.provider);
+        member(out, r#","upstream_model":"#, &self.upstream_model);
+        member(out, r#","status":"#, &self.status);
+        member(out, r#","outcome":"#, &self.outcome);
+        member(out, r#","error":"#, &self.error);
+        member(out, r#","stream":"#, &self.stream);
+        member(out, r#","attempts":"#, &self.attempts);
+        if self.degraded {
+            out.extend_from_slice(br#","degraded":true"#);
+        }
+        member(out, r#","dropped":"#, &self.dropped);
+        member(out, r#","cache":"#, &self.cache);
+        member(out, r#","duration_ms":"#, &self.duration_ms);
+        member(out, r#","first_token_ms":"#, &self.first_token_ms);
+        member(out, r#","bytes":"#, &self.bytes);
+        if self.trace_id.is_some() {
+            member(out, r#","trace_id":"#, &self.trace_id);
+        }
+        member(out, r#","prompt_tokens":"#, &self.prompt_tokens);
+        member(out, r#","completion_tokens":"#, &self.completion_tokens);
+        member(out, r#","cached_tokens":"#, &self.cached_tokens);
+        member(out, r#","reasoning_tokens":"#, &self.reasoning_tokens);
+        member(out, r#","cost_nano":"#, &self.cost_nano);
+        member(out, r#","cost_currency":"#, &self.cost_currency);
+        out.extend_from_slice(b"}\n");
+    }
 }
 
 /// Gathers lines for standard output.
@@ -58,9 +95,7 @@ pub struct AccessLog {
 impl AccessLog {
     pub(super) fn write(&self, line: &Line<'_>) {
         let mut buffer = self.buffer.lock();
-        // Writing to a Vec cannot fail.
-        let _ = serde_json::to_writer(&mut *buffer, line);
-        buffer.push(b'\n');
+        line.write(&mut buffer);
         if buffer.len() >= FLUSH_AT {
             write_out(&mut buffer);
         }

@@ -29,9 +29,9 @@ use crate::vendor::Endpoint;
 /// Requests that one attempt has under way at once.
 const AT_ONCE: usize = 8;
 
-pub(super) async fn run(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: Call, meter: &mut Meter) -> Result<Answer, ApiError> {
+pub(super) async fn run(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: Arc<Call>, meter: &mut Meter) -> Result<Answer, ApiError> {
     let plan = plan(&call)?;
-    forward::run(worker, snapshot, Arc::new(call), &plan, meter).await
+    forward::run(worker, snapshot, call, &plan, meter).await
 }
 
 /// The targets that have the endpoint. Vectors of two models have nothing to do with each other: where they are asked for,
@@ -114,8 +114,8 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     let provider = &*attempt.target.provider;
     let path = provider.path(Endpoint::Other(&sent.path), &attempt.target.model, None);
     let body = sent.body.into();
-    let mut request = outgoing::request(&attempt.target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body)
-        .map_err(refused_here)?;
+    let uri = outgoing::uri(&path).map_err(refused_here)?;
+    let mut request = outgoing::request(&attempt.target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body);
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
     let response = send(worker, provider, attempt.credential, request, by).await?;

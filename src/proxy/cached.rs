@@ -30,7 +30,7 @@ pub(super) async fn run(
     snapshot: &Arc<Snapshot>,
     client: Option<&ClientEntry>,
     uri: &Uri,
-    call: Call,
+    call: Arc<Call>,
     meter: &mut Meter,
 ) -> Result<Answer, ApiError> {
     let plan = call.resolved.plan(call.conversation, Instant::now());
@@ -38,7 +38,7 @@ pub(super) async fn run(
         Look::Found(answer) => return Ok(answer),
         Look::Ask(keeping) => keeping,
     };
-    let answer = forward::run(worker, snapshot, Arc::new(call), &plan, meter).await?;
+    let answer = forward::run(worker, snapshot, call, &plan, meter).await?;
     if let Some(keeping) = keeping {
         keeping.record(worker, &answer, meter);
     }

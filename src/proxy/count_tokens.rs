@@ -28,7 +28,7 @@ const MAX_ANSWER: usize = 64 << 10;
 pub(super) async fn run(
     worker: &Arc<Worker>,
     snapshot: &Snapshot,
-    call: Call,
+    call: Arc<Call>,
     counter: &dyn CountTokens,
     meter: &mut Meter,
 ) -> Result<Answer, ApiError> {
@@ -94,8 +94,8 @@ async fn ask(
     let query = call.query.as_deref().filter(|_| is_relayed);
     let path = target.count_path(vendor, query);
     let body = body.into();
-    let mut request =
-        outgoing::request(&target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body).map_err(refused_here)?;
+    let uri = outgoing::uri(&path).map_err(refused_here)?;
+    let mut request = outgoing::request(&target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body);
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
     let response = send(worker, provider, attempt.credential, request, by).await?;

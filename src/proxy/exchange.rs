@@ -176,8 +176,9 @@ fn prepare(call: &Call, attempt: &Attempt, body: Bytes) -> Result<http::Request<
     let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
     let asked = if spoken.id() == call.dialect { &call.body } else { &body };
     let envelope = spoken.envelope(&to(target), call.view.stream, asked);
-    let path = target.chat_path(&envelope.path, call.view.stream, query);
-    let mut request = outgoing::request(target, attempt.credential, Method::POST, &path, &call.headers, call.dialect, body.into())?;
+    let path = || outgoing::uri(&target.chat_path(&envelope.path, call.view.stream, query));
+    let uri = if query.is_none() { target.chat_uri(&envelope.path, path)? } else { path()? };
+    let mut request = outgoing::request(target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body.into());
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
     for (name, value) in envelope.headers {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
-use http::{HeaderMap, HeaderValue, Request, Version};
+use http::{HeaderMap, Request, Version};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -99,7 +100,7 @@ pub(super) async fn read_call(
     request: Request<Incoming>,
     read: Read<'_>,
     meter: &mut Meter,
-) -> Result<Call, ApiError> {
+) -> Result<Arc<Call>, ApiError> {
     check_json(request.headers())?;
     let Read { dialect: dialect_id, asked, look, address } = read;
     let (head, body) = request.into_parts();
@@ -124,8 +125,8 @@ pub(super) async fn read_call(
     let is_sticky = resolved.route().is_some_and(|route| route.sticky);
     let conversation = is_sticky.then(|| conversation::of(&head.headers, &body));
     let client = client.map(|client| Arc::from(client.name.as_str()));
-    let key = HeaderValue::from_str(&meter.request_id).map_err(|_| ApiError::internal("the request's id is no header"))?;
-    Ok(Call::new(dialect_id, asked, client, head.headers, query, body, view, resolved, conversation, key))
+    let key = meter.request_id_header.clone();
+    Ok(Arc::new(Call::new(dialect_id, asked, client, head.headers, query, body, view, resolved, conversation, key)))
 }
 
 pub(super) fn allow_model(client: Option<&ClientEntry>, model: &str) -> Result<(), ApiError> {
@@ -173,20 +174,27 @@ async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Byt
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large(limit));
     }
-    let started = Instant::now();
+    let mut started = None;
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
     while !body.is_end_stream() {
         let held = rest.as_ref().map_or_else(|| first.as_ref().map_or(0, Bytes::len), BytesMut::len);
-        let by = (Instant::now() + idle).min(started + idle + Duration::from_secs_f64(held as f64 / SLOWEST));
-        let frame = match tokio::time::timeout_at(by, body.frame()).await {
-            Err(_) => {
-                let message = format!("the body came too slowly (server.body_timeout is {idle:?})");
-                return Err(ApiError::new(408, ErrorKind::Timeout, Fault::Client, "client_body_timeout", message));
+        // Most bodies came with their heads, and need no clock.
+        let next = match body.frame().now_or_never() {
+            Some(ready) => ready,
+            None => {
+                let now = Instant::now();
+                let by = (now + idle).min(*started.get_or_insert(now) + idle + Duration::from_secs_f64(held as f64 / SLOWEST));
+                tokio::time::timeout_at(by, body.frame()).await.map_err(|_| {
+                    let message = format!("the body came too slowly (server.body_timeout is {idle:?})");
+                    ApiError::new(408, ErrorKind::Timeout, Fault::Client, "client_body_timeout", message)
+                })?
             }
-            Ok(None) => break,
-            Ok(Some(Err(_))) => return Err(malformed("the body ended early or its chunks are malformed")),
-            Ok(Some(Ok(frame))) => frame,
+        };
+        let frame = match next {
+            None => break,
+            Some(Err(_)) => return Err(malformed("the body ended early or its chunks are malformed")),
+            Some(Ok(frame)) => frame,
         };
         let Ok(data) = frame.into_data() else { continue };
         if held + data.len() > limit {
@@ -218,6 +226,8 @@ fn too_large(limit: usize) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderValue, Request};
 use tokio::time::Instant;
 
 use super::access_log::Line;
@@ -31,6 +31,7 @@ pub struct Meter {
     worker: Arc<Worker>,
     connection: Arc<ClientConnection>,
     pub request_id: Arc<str>,
+    pub request_id_header: HeaderValue,
     started: Instant,
     method: http::Method,
     endpoint: &'static str,
@@ -82,10 +83,13 @@ impl Meter {
     pub(super) fn new<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, request: &Request<B>) -> Self {
         connection.enter(Phase::Serving);
         worker.runtime.metrics.active.inc();
+        let request_id = id::request_id();
         Self {
             worker: Arc::clone(worker),
             connection,
-            request_id: id::request_id().into(),
+            // Letters and digits, which any header takes.
+            request_id_header: HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("-")),
+            request_id: request_id.into(),
             started: Instant::now(),
             method: request.method().clone(),
             endpoint: "unknown",
@@ -330,8 +334,6 @@ impl Meter {
         let total = self.total();
         worker.access_log.write(&Line {
             time: jiff::Timestamp::now().to_string(),
-            level: "INFO",
-            message: "request",
             request_id: &self.request_id,
             client: self.client.as_ref().map(|c| c.name.as_str()),
             method: self.method.as_str(),

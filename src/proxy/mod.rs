@@ -9,6 +9,7 @@ mod bill;
 mod body;
 mod cached;
 mod call;
+mod caller;
 mod capture;
 mod classify;
 mod client_connection;
@@ -39,9 +40,12 @@ mod trace;
 mod vendor_error;
 mod worker;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 
-use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -53,26 +57,30 @@ pub use worker::{Drain, Worker};
 
 use crate::chat::ApiError;
 use crate::dialect::dialect;
-use crate::dialect::embeddings::embeddings;
-use crate::dialect::side;
-use admit::Load;
-use call::Asked;
-use ingress::Read;
+use caller::Caller;
 use meter::Meter;
-use route::{Address, Route};
+use respond::Answer;
+use route::Route;
 
 /// Answers one request. Never fails: whatever goes wrong becomes an answer in the client's dialect.
 pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
     let mut meter = Meter::new(&worker, connection, &request);
-    let speaks = route::dialect_of(request.uri().path());
-    let allow = route::allow(request.uri().path());
-    let served = std::panic::AssertUnwindSafe(serve(&worker, request, &mut meter)).catch_unwind().await;
+    let uri = request.uri().clone();
+    let served = {
+        let mut serving = pin!(serve(&worker, request, &mut meter));
+        poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx))) {
+            Ok(polled) => polled.map(Some),
+            Err(_panic) => Poll::Ready(None),
+        })
+        .await
+    };
+    let speaks = route::dialect_of(uri.path());
     let mut response = match served {
-        Ok(Ok(answer)) => respond::finish(answer, meter),
-        Ok(Err(error)) => respond::error(&error, speaks, allow, meter),
-        Err(_panic) => {
+        Some(Ok(answer)) => respond::finish(answer, meter),
+        Some(Err(error)) => respond::error(&error, speaks, route::allow(uri.path()), meter),
+        None => {
             worker.runtime.metrics.panics.inc();
-            respond::error(&ApiError::internal("the request could not be processed"), speaks, allow, meter)
+            respond::error(&ApiError::internal("the request could not be processed"), speaks, None, meter)
         }
     };
     if let Some(header) = dialect(speaks).request_id_header()
@@ -93,7 +101,7 @@ pub fn refuse<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, reques
     respond::error(error, route::dialect_of(path), None, meter)
 }
 
-async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<respond::Answer, ApiError> {
+async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<Answer, ApiError> {
     let snapshot = worker.runtime.snapshot();
     meter.trace(&snapshot, request.headers());
     ingress::check_head(&request)?;
@@ -101,54 +109,13 @@ async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Met
     meter.set_endpoint(route.name());
     let client = if meter.is_internal() { None } else { ingress::authenticate(&snapshot, request.headers())? };
     meter.set_client(client.as_ref());
+    let caller = Caller { worker, snapshot: &snapshot, client: client.as_deref() };
     match route {
-        Route::Root => Ok(respond::Answer::text("llm-sidecar\n")),
-        Route::Models => models::list(worker, &snapshot, client.as_deref(), route::list_dialect(&request)).await,
-        Route::Model(id) => {
-            let id = id.into_owned();
-            models::one(worker, &snapshot, client.as_deref(), route::list_dialect(&request), &id).await
-        }
-        Route::Show => models::show(worker, &snapshot, client.as_deref(), request).await,
-        // Nothing is in the sidecar's memory.
-        Route::Running => Ok(respond::Answer::json(r#"{"models":[]}"#, http::HeaderMap::new())),
-        Route::Version => {
-            let body = concat!(r#"{"version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
-            Ok(respond::Answer::json(body, http::HeaderMap::new()))
-        }
-        Route::Chat { dialect: id, address } => {
-            let (address, look) = (address.into_owned(), |body: &[u8]| dialect(id).view(body));
-            let uri = request.uri().clone();
-            let read = Read { dialect: id, asked: Asked::Chat, look: &look, address };
-            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
-            meter.grant(admit::client(worker, client.as_deref(), call.load()).await?);
-            cached::run(worker, &snapshot, client.as_deref(), &uri, call, meter).await
-        }
-        Route::CountTokens { dialect: id, address } => {
-            let counter = dialect(id).count_tokens().ok_or_else(|| ApiError::internal("the dialect counts no tokens"))?;
-            let (address, look) = (address.into_owned(), |body: &[u8]| counter.count_view(body));
-            let read = Read { dialect: id, asked: Asked::Chat, look: &look, address };
-            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
-            meter.grant(admit::client(worker, client.as_deref(), Load::Prompt(0)).await?);
-            count_tokens::run(worker, &snapshot, call, counter, meter).await
-        }
-        Route::Embeddings { format, address } => {
-            let (address, look) = (address.into_owned(), |body: &[u8]| embeddings(format).view(body));
-            let id = route::dialect_of(request.uri().path());
-            let read = Read { dialect: id, asked: Asked::Embeddings(format), look: &look, address };
-            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
-            meter.grant(admit::client(worker, client.as_deref(), call.load()).await?);
-            beside::run(worker, &snapshot, call, meter).await
-        }
-        Route::Rerank(format) => {
-            let id = route::dialect_of(request.uri().path());
-            let read = Read { dialect: id, asked: Asked::Rerank(format), look: &side::view, address: Address::Body };
-            let call = ingress::read_call(worker, &snapshot, client.as_deref(), request, read, meter).await?;
-            meter.grant(admit::client(worker, client.as_deref(), call.load()).await?);
-            beside::run(worker, &snapshot, call, meter).await
-        }
-        Route::Pass { path, deployment } => {
-            let (path, deployment) = (path.into_owned(), deployment.map(std::borrow::Cow::into_owned));
-            pass::run(worker, &snapshot, client.as_deref(), request, &path, deployment, meter).await
+        Route::Chat { dialect, address } => caller.chat(dialect, address.into_owned(), request, meter).await,
+        // In a box: a chat request need not be as large as these.
+        other => {
+            let other = other.into_owned();
+            Box::pin(caller.other(other, request, meter)).await
         }
     }
 }

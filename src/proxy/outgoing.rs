@@ -1,7 +1,7 @@
 //! The way out: a request for an upstream.
 
 use http::header::{ACCEPT, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request, Uri};
 
 use super::headers;
 use super::ingress::presented_key;
@@ -13,20 +13,25 @@ const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// A request to `target` at `path` by one of its provider's credentials, with the headers the vendor needs and those of the client's that may pass.
+/// An upstream's path and query.
+pub(super) fn uri(path: &str) -> Result<Uri, ApiError> {
+    path.parse().map_err(|_| ApiError::internal("the upstream's path cannot be written"))
+}
+
+/// A request to `target` at `uri` by one of its provider's credentials, with the headers the vendor needs and those of the client's that may pass.
 pub(super) fn request(
     target: &Target,
     credential: usize,
     method: Method,
-    path: &str,
+    uri: Uri,
     client: &HeaderMap,
     from: DialectId,
     body: RequestBody,
-) -> Result<Request<RequestBody>, ApiError> {
+) -> Request<RequestBody> {
     let provider = &*target.provider;
     let mut request = Request::new(body);
     *request.method_mut() = method;
-    *request.uri_mut() = path.parse().map_err(|_| ApiError::internal("the upstream's path cannot be written"))?;
+    *request.uri_mut() = uri;
     let out = request.headers_mut();
     out.reserve(12);
     out.insert(HOST, provider.host.clone());
@@ -55,7 +60,7 @@ pub(super) fn request(
         // A token is put in when the request is sent.
         Some(CredentialKind::Tokens(_) | CredentialKind::None) | None => {}
     }
-    Ok(request)
+    request
 }
 
 /// Marks a request's body as JSON.

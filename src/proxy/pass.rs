@@ -66,7 +66,8 @@ pub(super) async fn run(
     let spend = Spend { snapshot, model: &target.model, headers: &head.headers, billing };
     let wish = Wish { worker, client: client_name, load, spend, conversation: None, by };
     let mut attempt = single::begin(wish, &target, meter).await?;
-    let mut outgoing = outgoing::request(&target, attempt.credential, head.method, &url, &head.headers, DialectId::OpenAiChat, body)?;
+    let mut outgoing =
+        outgoing::request(&target, attempt.credential, head.method, outgoing::uri(&url)?, &head.headers, DialectId::OpenAiChat, body);
     attempt.propagate(outgoing.headers_mut());
     headers::pass_to_vendor(&head.headers, outgoing.headers_mut());
     if upload && let Some(coding) = head.headers.get(CONTENT_ENCODING) {

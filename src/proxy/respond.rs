@@ -171,16 +171,14 @@ fn clock(time: Duration) -> String {
 
 /// The headers that say what the sidecar did.
 fn identify(headers: &mut HeaderMap, meter: &Meter) {
-    if let Ok(id) = HeaderValue::from_str(&meter.request_id) {
-        headers.insert(ANTHROPIC_REQUEST_ID, id.clone());
-        headers.insert(REQUEST_ID, id);
-    }
+    headers.insert(ANTHROPIC_REQUEST_ID, meter.request_id_header.clone());
+    headers.insert(REQUEST_ID, meter.request_id_header.clone());
     if let Some(target) = meter.target() {
-        if let Ok(name) = HeaderValue::from_str(&target.provider.name) {
-            headers.insert(PROVIDER, name);
+        if let Some(name) = &target.provider.name_header {
+            headers.insert(PROVIDER, name.clone());
         }
-        if let (false, Ok(model)) = (target.model.is_empty(), HeaderValue::from_str(&target.model)) {
-            headers.insert(MODEL, model);
+        if let Some(model) = &target.model_header {
+            headers.insert(MODEL, model.clone());
         }
         headers.insert(ATTEMPTS, HeaderValue::from(meter.attempts()));
     }

@@ -93,6 +93,23 @@ const PASSED: [&str; 21] = [
 ];
 
 impl Route<'_> {
+    pub(super) fn into_owned(self) -> Route<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Root => Route::Root,
+            Self::Chat { dialect, address } => Route::Chat { dialect, address: address.into_owned() },
+            Self::CountTokens { dialect, address } => Route::CountTokens { dialect, address: address.into_owned() },
+            Self::Embeddings { format, address } => Route::Embeddings { format, address: address.into_owned() },
+            Self::Rerank(format) => Route::Rerank(format),
+            Self::Models => Route::Models,
+            Self::Model(id) => Route::Model(owned(id)),
+            Self::Show => Route::Show,
+            Self::Running => Route::Running,
+            Self::Version => Route::Version,
+            Self::Pass { path, deployment } => Route::Pass { path: owned(path), deployment: deployment.map(owned) },
+        }
+    }
+
     /// A word of a closed set, for the log.
     pub(super) fn name(&self) -> &'static str {
         match self {
@@ -113,8 +130,14 @@ fn first_word(path: &str) -> Option<&'static str> {
     PASSED.into_iter().find(|known| *known == word)
 }
 
+/// Where nearly all requests go.
+const CHAT: &str = "/v1/chat/completions";
+
 /// The dialect that an error at this path is told in.
 pub(super) fn dialect_of(path: &str) -> DialectId {
+    if path == CHAT {
+        return DialectId::OpenAiChat;
+    }
     const PREFIXES: [(&str, DialectId); 8] = [
         ("/v1/messages", DialectId::AnthropicMessages),
         ("/v1/responses", DialectId::OpenAiResponses),
@@ -215,6 +238,9 @@ fn find_other(path: &str) -> Option<Route<'_>> {
 
 /// The route of a path, or why there is none.
 pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiError> {
+    if path == CHAT && method == Method::POST {
+        return Ok(Route::Chat { dialect: DialectId::OpenAiChat, address: Address::Body });
+    }
     if method == Method::CONNECT {
         return Err(not_supported("CONNECT is not supported"));
     }

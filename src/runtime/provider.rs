@@ -17,6 +17,8 @@ use crate::vendor::{Endpoint, Place, Vendor, path, vendor};
 /// An upstream that requests can be sent to.
 pub struct Provider {
     pub name: String,
+    /// Its name as a header tells it, where one can.
+    pub name_header: Option<HeaderValue>,
     pub vendor: &'static Vendor,
     pub origin: Arc<Origin>,
     /// The `Host` header.
@@ -85,6 +87,7 @@ impl Provider {
         };
         Ok(Self {
             name: source.name.clone(),
+            name_header: HeaderValue::from_str(&source.name).ok(),
             vendor,
             origin,
             host: HeaderValue::from_str(authority).map_err(|_| "base_url's host cannot be sent")?,

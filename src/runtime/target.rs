@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
+use http::{HeaderValue, Uri};
 
 use super::credential::Credential;
 use super::live::{Circuit, Live, Measures, NotBefore};
@@ -28,6 +29,10 @@ pub struct Target {
     shared: Arc<ProviderParts>,
     /// The model as metrics may name it.
     label: String,
+    /// The model as a header tells it, where one can.
+    pub model_header: Option<HeaderValue>,
+    /// The chat endpoint that is usually asked, by its path in the dialect.
+    uri: OnceLock<(Box<str>, Uri)>,
     /// Found at the first use: most of a large configuration's targets are never used by one process.
     parts: OnceLock<TargetParts>,
     handles: OnceLock<TargetMetrics>,
@@ -80,6 +85,8 @@ impl Target {
         Self {
             provider: Arc::clone(provider),
             model: Arc::from(model),
+            model_header: HeaderValue::from_str(model).ok().filter(|model| !model.is_empty()),
+            uri: OnceLock::new(),
             family: provider.vendor.family(model),
             shared: Arc::clone(shared),
             label: label.to_owned(),
@@ -110,6 +117,19 @@ impl Target {
             Some(family) => self.provider.path(Endpoint::Chat(&family.chat_path(&self.model, stream)), &self.model, None),
             None => self.provider.path(Endpoint::Chat(usual), &self.model, query),
         }
+    }
+
+    /// The same as it was last written for `usual`, which is nearly always the same one. A stream of a family has another path.
+    pub fn chat_uri<E>(&self, usual: &str, write: impl FnOnce() -> Result<Uri, E>) -> Result<Uri, E> {
+        if self.family.is_some() {
+            return write();
+        }
+        if let Some((_, uri)) = self.uri.get().filter(|(known, _)| **known == *usual) {
+            return Ok(uri.clone());
+        }
+        let uri = write()?;
+        let _ = self.uri.set((usual.into(), uri.clone()));
+        Ok(uri)
     }
 
     /// Path and query of the endpoint that counts tokens.

@@ -91,8 +91,7 @@ impl Tap for Editor {
 /// Checks a whole answer and, if `deviates`, edits it.
 pub fn whole(body: Bytes, reply: &Reply, deviates: bool) -> Result<Edited, ApiError> {
     if !deviates && let Some(usage) = outline::ordinary(&body) {
-        let usage = Some(Usage { tier: ServiceTier::in_json(&body), ..usage });
-        return Ok(Edited { body, usage });
+        return Ok(Edited { body, usage: Some(usage) });
     }
     let invalid = |why: &str| ApiError::upstream("upstream_invalid_response", format!("the upstream's answer {why}"));
     let mut answer: Map<String, Value> = serde_json::from_slice(&body).map_err(|_| invalid("is not a JSON object"))?;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::finish::{self, Word};
 use super::usage;
 use crate::base::json::Places;
+use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
 
 /// Down to the numbers in `usage.prompt_tokens_details`.
@@ -19,7 +20,7 @@ pub fn ordinary(body: &[u8]) -> Option<Usage> {
     if !answer.text.trim_start().starts_with('{') {
         return None;
     }
-    let (mut usage, mut choices) = (None, None);
+    let (mut usage, mut choices, mut tier) = (None, None, ServiceTier::default());
     for (index, key, value) in places.outermost() {
         let value = answer.text.get(value)?;
         match answer.key(key)? {
@@ -28,12 +29,14 @@ pub fn ordinary(body: &[u8]) -> Option<Usage> {
             "usage" if usage.is_none() => usage = Some((index, value)),
             "choices" if choices.is_none() && value.starts_with('[') => choices = Some(index),
             "usage" | "choices" => return None,
+            "service_tier" => tier = value.strip_prefix('"').and_then(|word| word.strip_suffix('"')).map_or(tier, ServiceTier::of),
             _ => {}
         }
     }
     let all_ordinary = places.within(choices?).all(|(choice, ..)| answer.is_ordinary(choice));
     let (index, text) = usage.filter(|_| all_ordinary)?;
-    usage::standard(answer.text, &places, places.within(index)).or_else(|| usage::read_text(text))
+    let usage = usage::standard(answer.text, &places, places.within(index)).or_else(|| usage::read_text(text))?;
+    Some(Usage { tier, ..usage })
 }
 
 struct Answer<'a> {
