@@ -6,10 +6,21 @@ use serde_json::{Map, Value};
 
 use super::shape;
 use crate::base::raw::RawObject;
-use crate::chat::ApiError;
+use crate::chat::{ApiError, Message, PartKind, Role};
 
 /// The longest model name, in bytes.
 const MODEL_MAX: usize = 512;
+
+/// Refuses a tool call that the assistant did not make: no vendor takes one, and its result would follow nothing. `at` is where the
+/// messages are.
+pub(super) fn check_callers(messages: &[Message], at: &str) -> Result<(), ApiError> {
+    let calls = |message: &Message| message.parts.iter().any(|part| matches!(part.kind, PartKind::ToolCall { .. }));
+    if messages.iter().any(|message| message.role != Role::Assistant && calls(message)) {
+        let message = format!("a tool call in `{at}` stands in a turn that is not the assistant's");
+        return Err(ApiError::invalid("invalid_value", at, message));
+    }
+    Ok(())
+}
 
 /// The fields that are yet to be read; `at` is where they are, for errors.
 pub(super) struct Fields<'a> {

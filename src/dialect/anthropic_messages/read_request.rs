@@ -9,6 +9,7 @@ use super::read_turn::{self, CacheControl};
 use super::view;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, Effort, Message, OutputFormat, Reasoning, Request, Role, Sampling, Tool, ToolChoice, ToolKind};
+use crate::dialect::fields::check_callers;
 use crate::dialect::shape;
 
 /// What a schema is called for dialects that want a name.
@@ -36,6 +37,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     request.stop = fields.take("stop_sequences")?.unwrap_or_default();
     request.service_tier = fields.take("service_tier")?;
     request.messages = read_messages(&mut fields)?;
+    check_callers(&request.messages, "messages")?;
     request.tools = read_tools(&mut fields)?;
     read_choice(&mut fields, &mut request)?;
     read_output(&mut fields, &mut request)?;

@@ -6,7 +6,7 @@ use super::fields::{INFERENCE, MODEL, OUTPUT, TOOLS};
 use super::{read_blocks, read_tools, reasoning, view};
 use crate::base::raw::to_raw;
 use crate::chat::{ApiError, DialectId, Effort, OutputFormat, Reasoning, Request};
-use crate::dialect::fields::{Fields, missing, wrong_type};
+use crate::dialect::fields::{Fields, check_callers, missing, wrong_type};
 
 /// What a schema is called for dialects that want a name.
 const SCHEMA_NAME: &str = "response";
@@ -23,6 +23,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     }
     let messages = fields.raw(&["messages"]).ok_or_else(|| missing("messages"))?;
     read_blocks::read_messages(&messages, &mut request.messages, &mut extra)?;
+    check_callers(&request.messages, "messages")?;
     if let Some(config) = fields.raw(&[TOOLS]) {
         read_tools::read_config(&config, &mut request)?;
     }

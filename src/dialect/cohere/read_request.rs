@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{read_messages, view};
 use crate::chat::{ApiError, DialectId, OutputFormat, RawJson, Reasoning, Request, Sampling, Tool, ToolChoice, ToolKind};
-use crate::dialect::fields::{Fields, wrong_type};
+use crate::dialect::fields::{Fields, check_callers, wrong_type};
 
 /// Reads a request. What only Cohere knows stays in `extra`.
 pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
@@ -19,6 +19,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     request.include_usage = true;
     let messages = fields.raw(&["messages"]).ok_or_else(|| wrong_type("messages"))?;
     request.messages = read_messages::read_messages(&messages)?;
+    check_callers(&request.messages, "messages")?;
     if let Some(documents) = fields.raw(&["documents"]) {
         read_messages::add_documents(&documents, &mut request.messages)?;
     }

@@ -7,7 +7,7 @@ use super::reasoning::ThinkingConfig;
 use super::{read_contents, schema, view};
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, OutputFormat, Request, Sampling, Tool, ToolChoice, ToolKind};
-use crate::dialect::fields::{Fields, wrong_type};
+use crate::dialect::fields::{Fields, check_callers, wrong_type};
 
 /// What a schema is called for dialects that want a name.
 const SCHEMA_NAME: &str = "response";
@@ -23,6 +23,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     }
     let contents = fields.raw(&["contents"]).ok_or_else(|| wrong_type("contents"))?;
     read_contents::read_contents(&contents, &mut request.messages)?;
+    check_callers(&request.messages, "contents")?;
     for (at, tool) in fields.take::<Vec<Box<RawValue>>>(&["tools"])?.unwrap_or_default().into_iter().enumerate() {
         read_tool(&tool, at, &mut request.tools)?;
     }

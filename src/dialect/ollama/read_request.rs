@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{read_messages, view};
 use crate::chat::{ApiError, DialectId, Effort, OutputFormat, Reasoning, Request, Sampling, Tool, ToolKind};
-use crate::dialect::fields::{Fields, wrong_type};
+use crate::dialect::fields::{Fields, check_callers, wrong_type};
 
 /// Fields about the server's memory, which ask for nothing of the answer.
 const SILENT: [&str; 3] = ["keep_alive", "truncate", "shift"];
@@ -20,6 +20,7 @@ pub(super) fn read_request(body: &[u8]) -> Result<Request, ApiError> {
     request.include_usage = true;
     let messages = fields.raw(&["messages"]).ok_or_else(|| wrong_type("messages"))?;
     read_messages::read_messages(&messages, &mut request.messages)?;
+    check_callers(&request.messages, "messages")?;
     for (at, tool) in fields.take::<Vec<Box<RawValue>>>(&["tools"])?.unwrap_or_default().into_iter().enumerate() {
         request.tools.push(read_tool(&tool).ok_or_else(|| wrong_type(&format!("tools[{at}]")))?);
     }

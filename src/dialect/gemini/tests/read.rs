@@ -115,6 +115,15 @@ fn every_kind_of_part_is_told_apart() {
     assert_eq!((error.status, error.param.as_deref()), (400, Some("contents[0].parts[0]")));
 }
 
+/// Its result came before it once it was written for a vendor.
+#[test]
+fn a_call_that_is_not_the_models_is_refused() {
+    let call = json!({"functionCall": {"name": "f", "args": {}}});
+    let body = json!({"contents": [{"parts": [call]}, {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {}}}]}]});
+    let error = Gemini.read_request(body.to_string().as_bytes()).unwrap_err();
+    assert_eq!((error.status, error.param.as_deref()), (400, Some("contents")));
+}
+
 #[test]
 fn whole_answers_are_read_and_what_is_none_is_an_error() {
     let body = json!({"responseId": "r", "modelVersion": "gemini-x", "usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2, "totalTokenCount": 5},
