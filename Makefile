@@ -119,6 +119,12 @@ fuzz: setup-rust ## feeds every reader of foreign bytes with what a fuzzer makes
 bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick")
 	benches/compare/run $(BENCH)
 
+.PHONY: count
+count: setup-rust ## the instructions that a request, a chunk and a reload take, against a baseline (COUNT="--update" takes over a new one)
+	scripts/setup instructions
+	$(CARGO) build --locked --profile ci
+	benches/instructions/run --binary $(CI_BIN) $(COUNT)
+
 .PHONY: lint
 lint: setup-rust ## formatting and lints, warnings are errors
 	$(CARGO) fmt --check

@@ -119,7 +119,8 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     if !same && dialect(call.dialect).tells_prompt_first() {
         reply.prompt_estimate = estimate_tokens(&call.body);
     }
-    let mut out = HeaderMap::with_capacity(20);
+    // hyper keeps it as long as the connection.
+    let mut out = HeaderMap::with_capacity(12);
     headers::to_client(&head.headers, &mut out);
     let watch = if same { None } else { thinking::watch(worker, call, &target) };
     let arriving = Arriving { terms, target: &target, same, source, reply, watch, headers: out };

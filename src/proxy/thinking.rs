@@ -18,7 +18,7 @@ pub(super) fn restored<'a>(worker: &Worker, call: &'a Call, target: &Target) -> 
     if !target.dialect().signs_thinking() {
         return Ok(Cow::Borrowed(request));
     }
-    let restored = worker.runtime.vault.restore(request, pair(call, target), Instant::now());
+    let restored = worker.runtime.vault.restore(request, &pair(call, target), Instant::now());
     if matches!(restored, Cow::Owned(_)) {
         worker.runtime.metrics.signatures.restored.inc();
     }

@@ -47,19 +47,27 @@ struct Inner {
     bytes: Gauge,
 }
 
-/// Between whom a thought is kept: the client that was answered and the vendor that thought it.
-#[derive(Clone, Copy)]
-pub struct Pair(Key);
+/// Between whom a thought is kept: the client that was answered and the vendor that thought it. It is digested when a call's key is
+/// needed, which for most answers is never.
+#[derive(Clone)]
+pub struct Pair(Box<[u8]>);
 
 impl Pair {
     /// `client` and `maker` are everything that tells one from another.
     pub fn of(client: &[&str], maker: &[&str]) -> Self {
-        let digest = |parts: &[&str]| Key::of(parts.iter().map(|part| part.as_bytes()));
-        Self(Key::of([digest(client).as_bytes(), digest(maker).as_bytes()]))
+        let mut told = Vec::with_capacity(256);
+        for list in [client, maker] {
+            told.extend_from_slice(&(list.len() as u64).to_le_bytes());
+            for part in list {
+                told.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                told.extend_from_slice(part.as_bytes());
+            }
+        }
+        Self(told.into())
     }
 
-    fn key(self, call: &Key) -> Key {
-        Key::of([self.0.as_bytes(), call.as_bytes()])
+    fn key(&self, call: &Key) -> Key {
+        Key::of([&self.0, call.as_bytes()])
     }
 }
 
@@ -91,7 +99,7 @@ impl Vault {
     }
 
     /// The request with the thinking that belongs to its calls. What the client itself sent of it is left as it is.
-    pub fn restore<'a>(&self, request: &'a Request, pair: Pair, now: Instant) -> Cow<'a, Request> {
+    pub fn restore<'a>(&self, request: &'a Request, pair: &Pair, now: Instant) -> Cow<'a, Request> {
         if self.0.lock().thoughts.is_empty() {
             return Cow::Borrowed(request);
         }

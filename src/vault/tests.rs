@@ -46,12 +46,12 @@ fn answer(kinds: Vec<PartKind>) -> Response {
     Response { choices: vec![Choice { parts, finish: FinishReason::ToolCalls, ..Choice::default() }], ..Response::default() }
 }
 
-fn remember(vault: &Arc<Vault>, pair: Pair, kinds: Vec<PartKind>, now: Instant) {
-    Watch::new(vault, pair, &asked(DialectId::OpenAiChat, "q")).whole(&answer(kinds), now);
+fn remember(vault: &Arc<Vault>, pair: &Pair, kinds: Vec<PartKind>, now: Instant) {
+    Watch::new(vault, pair.clone(), &asked(DialectId::OpenAiChat, "q")).whole(&answer(kinds), now);
 }
 
 /// The assistant's turn as it goes to the vendor.
-fn restored(vault: &Vault, pair: Pair, request: &Request, now: Instant) -> Vec<PartKind> {
+fn restored(vault: &Vault, pair: &Pair, request: &Request, now: Instant) -> Vec<PartKind> {
     let restored = vault.restore(request, pair, now);
     restored.messages[2].parts.iter().map(|part| part.kind.clone()).collect()
 }
@@ -67,46 +67,46 @@ fn thinking_goes_back_before_the_call_it_came_with() {
     let said = PartKind::Text("let me see".into());
     let given =
         vec![thought("hm", "s1"), redacted.clone(), said.clone(), call("c1", "{}"), call("c2", "{}"), thought("", "s3"), call("c3", "{}")];
-    remember(&vault, pair, given.clone(), now);
+    remember(&vault, &pair, given.clone(), now);
     let plain = vec![said.clone(), call("c1", "{}"), call("c2", "{}"), call("c3", "{}")];
     let expected = [said.clone(), thought("hm", "s1"), redacted, call("c1", "{}"), call("c2", "{}"), thought("", "s3"), call("c3", "{}")];
-    assert_eq!(restored(&vault, pair, &chat(plain.clone()), now), expected);
+    assert_eq!(restored(&vault, &pair, &chat(plain.clone()), now), expected);
     // Reasoning that came back as mere text makes room for the signed one.
     let echoed = [vec![thought("hm", "")], plain].concat();
-    assert_eq!(restored(&vault, pair, &chat(echoed), now), expected);
+    assert_eq!(restored(&vault, &pair, &chat(echoed), now), expected);
 }
 
 #[test]
 fn what_the_client_sends_itself_wins() {
     let (vault, now, pair) = (vault(10, 10_000), Instant::now(), pair("a", "v"));
-    remember(&vault, pair, vec![thought("hm", "s1"), call("c1", "{}"), call("c2", "{}")], now);
+    remember(&vault, &pair, vec![thought("hm", "s1"), call("c1", "{}"), call("c2", "{}")], now);
     for own in [thought("mine", "s9"), PartKind::RedactedThinking { data: "d".into() }] {
         let turn = vec![own, call("c1", "{}"), call("c2", "{}")];
-        assert_eq!(restored(&vault, pair, &chat(turn.clone()), now), turn);
+        assert_eq!(restored(&vault, &pair, &chat(turn.clone()), now), turn);
     }
 }
 
 #[test]
 fn no_client_gets_anothers_thinking_and_no_vendor_either() {
     let (vault, now) = (vault(10, 10_000), Instant::now());
-    remember(&vault, pair("a", "v"), vec![thought("hm", "s1"), call("c1", "{}")], now);
+    remember(&vault, &pair("a", "v"), vec![thought("hm", "s1"), call("c1", "{}")], now);
     let plain = chat(vec![call("c1", "{}")]);
     for other in [pair("b", "v"), pair("a", "w"), pair("v", "a"), Pair::of(&["a", ""], &["v"]), Pair::of(&["av"], &[""])] {
-        assert!(matches!(vault.restore(&plain, other, now), Cow::Borrowed(_)));
+        assert!(matches!(vault.restore(&plain, &other, now), Cow::Borrowed(_)));
     }
-    assert!(matches!(vault.restore(&chat(vec![call("c2", "{}")]), pair("a", "v"), now), Cow::Borrowed(_)), "another call");
-    assert_eq!(restored(&vault, pair("a", "v"), &plain, now).len(), 2);
+    assert!(matches!(vault.restore(&chat(vec![call("c2", "{}")]), &pair("a", "v"), now), Cow::Borrowed(_)), "another call");
+    assert_eq!(restored(&vault, &pair("a", "v"), &plain, now).len(), 2);
 }
 
 #[test]
 fn it_is_bounded_in_number_bytes_and_time() {
     let (vault, now, pair) = (vault(2, 10_000), Instant::now(), pair("a", "v"));
-    let has = |id: &str, now| restored(&vault, pair, &chat(vec![call(id, "{}")]), now).len() == 2;
+    let has = |id: &str, now| restored(&vault, &pair, &chat(vec![call(id, "{}")]), now).len() == 2;
     for id in ["c1", "c2", "c3"] {
-        remember(&vault, pair, vec![thought("hm", "s"), call(id, "{}")], now);
+        remember(&vault, &pair, vec![thought("hm", "s"), call(id, "{}")], now);
     }
     assert_eq!([has("c1", now), has("c2", now), has("c3", now)], [false, true, true]);
-    remember(&vault, pair, vec![thought(&"x".repeat(10_000), "s"), call("c4", "{}")], now);
+    remember(&vault, &pair, vec![thought(&"x".repeat(10_000), "s"), call("c4", "{}")], now);
     assert!(!has("c4", now), "larger than all of it may be");
     let later = now + TTL / 2;
     assert!(has("c2", later), "and lives a while longer for it");
@@ -120,8 +120,8 @@ fn it_is_bounded_in_number_bytes_and_time() {
 #[test]
 fn thinking_that_nobody_signed_is_not_remembered() {
     let (vault, now, pair) = (vault(10, 10_000), Instant::now(), pair("a", "v"));
-    remember(&vault, pair, vec![thought("hm", ""), call("c1", "{}")], now);
-    remember(&vault, pair, vec![thought("hm", "s"), PartKind::Text("no call".into())], now);
+    remember(&vault, &pair, vec![thought("hm", ""), call("c1", "{}")], now);
+    remember(&vault, &pair, vec![thought("hm", "s"), PartKind::Text("no call".into())], now);
     assert_eq!(vault.0.lock().entries.get(), 0);
 }
 
@@ -154,7 +154,7 @@ fn a_stream_is_remembered_as_the_whole_answer_it_tells() {
     ];
     for at_once in 0..=events.len() {
         let (vault, pair) = (vault(10, 10_000), pair("a", "v"));
-        let watch = Watch::new(&vault, pair, &asked(DialectId::OpenAiChat, "q"));
+        let watch = Watch::new(&vault, pair.clone(), &asked(DialectId::OpenAiChat, "q"));
         let mut stream = watch.over(Box::new(Told(events.clone())));
         let mut out = Vec::new();
         for _ in at_once..events.len() {
@@ -165,7 +165,7 @@ fn a_stream_is_remembered_as_the_whole_answer_it_tells() {
         }
         crate::dialect::Decode::end(&mut stream, &mut out).unwrap();
         assert_eq!(out, events);
-        let turn = restored(&vault, pair, &chat(vec![call("c1", "{}"), call("c2", "{}")]), Instant::now());
+        let turn = restored(&vault, &pair, &chat(vec![call("c1", "{}"), call("c2", "{}")]), Instant::now());
         assert_eq!(turn, [thought("hm", "s1"), call("c1", "{}"), thought("", "s2"), call("c2", "{}")]);
     }
 }
@@ -174,9 +174,9 @@ fn a_stream_is_remembered_as_the_whole_answer_it_tells() {
 fn calls_without_ids_are_known_by_what_was_said_before() {
     let (vault, now, pair) = (vault(10, 10_000), Instant::now(), pair("a", "v"));
     let given = vec![thought("hm", "s1"), call("toolu_1", r#"{"city":"Paris","days":2}"#), call("toolu_2", "{}")];
-    Watch::new(&vault, pair, &asked(DialectId::Ollama, "weather?")).whole(&answer(given), now);
+    Watch::new(&vault, pair.clone(), &asked(DialectId::Ollama, "weather?")).whole(&answer(given), now);
     let turn = |asked: &str, arguments: &str| request(DialectId::Ollama, asked, vec![call("call_1", arguments), call("call_2", "{}")]);
-    let parts = |request: &Request| restored(&vault, pair, request, now).len();
+    let parts = |request: &Request| restored(&vault, &pair, request, now).len();
     assert_eq!(parts(&turn("weather?", r#"{"days":2.0,"city":"Paris"}"#)), 3);
     assert_eq!(parts(&turn("weather?", r#"{"days":3,"city":"Paris"}"#)), 2, "another call");
     assert_eq!(parts(&turn("and now?", r#"{"days":2,"city":"Paris"}"#)), 2, "another conversation");

@@ -90,10 +90,10 @@ impl Encoder {
     }
 
     fn chunk(&self, choice: u32, delta: &Delta<'_>, logprobs: &Value, finish_reason: Option<&str>, out: &mut BytesMut) {
-        self.write(&[ChunkChoice { index: choice, delta, logprobs, finish_reason }], &Value::Null, out);
+        self.write(&[ChunkChoice { index: choice, delta, logprobs, finish_reason }], None, out);
     }
 
-    fn write(&self, choices: &[ChunkChoice<'_>], usage: &Value, out: &mut BytesMut) {
+    fn write(&self, choices: &[ChunkChoice<'_>], usage: Option<&usage::Wire>, out: &mut BytesMut) {
         let chunk = Chunk {
             id: &self.id,
             object: "chat.completion.chunk",
@@ -191,7 +191,7 @@ impl Encode for Encoder {
                 if self.include_usage
                     && let Some(usage) = self.usage.take()
                 {
-                    self.write(&[], &usage::write(&usage), out);
+                    self.write(&[], Some(&usage::Wire::of(&usage)), out);
                 }
                 out.put_slice(editor::DONE);
             }
@@ -208,7 +208,7 @@ struct Chunk<'a> {
     model: &'a str,
     choices: &'a [ChunkChoice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<&'a Value>,
+    usage: Option<Option<&'a usage::Wire>>,
 }
 
 #[derive(Serialize)]

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use serde::Serialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
@@ -125,29 +126,54 @@ pub fn normalize(usage: &mut Map<String, Value>) -> bool {
     *usage != before
 }
 
-/// Writes a `usage` object.
-pub fn write(usage: &Usage) -> Value {
-    let mut prompt = Map::new();
-    prompt.insert("cached_tokens".into(), usage.cached.unwrap_or(0).into());
-    put(&mut prompt, "cache_write_tokens", usage.cache_write);
-    put(&mut prompt, "audio_tokens", usage.audio_in);
-    let mut completion = Map::new();
-    completion.insert("reasoning_tokens".into(), usage.reasoning.unwrap_or(0).into());
-    put(&mut completion, "audio_tokens", usage.audio_out);
-    put(&mut completion, "accepted_prediction_tokens", usage.accepted_prediction);
-    put(&mut completion, "rejected_prediction_tokens", usage.rejected_prediction);
-    json!({
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.total(),
-        "prompt_tokens_details": prompt,
-        "completion_tokens_details": completion,
-    })
+/// A `usage` object as it is written.
+#[derive(Serialize)]
+pub struct Wire {
+    prompt_tokens: u64,
+    completion_tokens: u64,
+    total_tokens: u64,
+    prompt_tokens_details: PromptDetails,
+    completion_tokens_details: CompletionDetails,
 }
 
-fn put(into: &mut Map<String, Value>, key: &str, count: Option<u64>) {
-    if let Some(count) = count {
-        into.insert(key.into(), count.into());
+#[derive(Serialize)]
+struct PromptDetails {
+    cached_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache_write_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_tokens: Option<u64>,
+}
+
+#[derive(Serialize)]
+struct CompletionDetails {
+    reasoning_tokens: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    audio_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepted_prediction_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rejected_prediction_tokens: Option<u64>,
+}
+
+impl Wire {
+    pub fn of(usage: &Usage) -> Self {
+        Self {
+            prompt_tokens: usage.prompt,
+            completion_tokens: usage.completion,
+            total_tokens: usage.total(),
+            prompt_tokens_details: PromptDetails {
+                cached_tokens: usage.cached.unwrap_or(0),
+                cache_write_tokens: usage.cache_write,
+                audio_tokens: usage.audio_in,
+            },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: usage.reasoning.unwrap_or(0),
+                audio_tokens: usage.audio_out,
+                accepted_prediction_tokens: usage.accepted_prediction,
+                rejected_prediction_tokens: usage.rejected_prediction,
+            },
+        }
     }
 }
 
@@ -210,8 +236,8 @@ mod tests {
     #[test]
     fn what_is_written_reads_the_same() {
         let usage = Usage { prompt: 9, completion: 5, cached: Some(2), reasoning: Some(3), cache_write: Some(1), ..Usage::default() };
-        assert_eq!(read(&write(&usage)), Some(usage));
-        let mut written = write(&usage);
+        let mut written = serde_json::to_value(Wire::of(&usage)).unwrap();
+        assert_eq!(read(&written), Some(usage));
         assert!(!normalize(written.as_object_mut().unwrap()));
     }
 

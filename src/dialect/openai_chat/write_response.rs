@@ -3,46 +3,85 @@
 //! Beyond OpenAI's format a message may hold `reasoning_content`, the reasoning's text, and `thinking_blocks`, the same with
 //! the vendor's signatures: a client that sends the message back with them keeps the model's reasoning over tool calls.
 
-use serde_json::{Map, Value, json};
+use std::borrow::Cow;
+
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::{finish, usage};
 use crate::base::id;
 use crate::chat::{Choice, Citation, PartKind, Response};
 use crate::dialect::Reply;
 
+#[derive(Serialize)]
+struct Answer<'a> {
+    id: Cow<'a, str>,
+    object: &'static str,
+    created: u64,
+    model: &'a str,
+    choices: Vec<WireChoice>,
+    usage: usage::Wire,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    service_tier: Option<&'static str>,
+}
+
+#[derive(Serialize)]
+struct WireChoice {
+    index: u32,
+    message: Message,
+    logprobs: Option<Value>,
+    finish_reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct Message {
+    role: &'static str,
+    content: Option<String>,
+    refusal: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reasoning_content: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    thinking_blocks: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    annotations: Vec<Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+}
+
 /// Writes an answer.
 pub fn write(response: Response, reply: &Reply) -> Vec<u8> {
-    let choices: Vec<Value> = response.choices.into_iter().map(write_choice).collect();
-    let mut body = json!({
-        "id": response.id.unwrap_or_else(|| id::random("chatcmpl-", 29)),
-        "object": "chat.completion",
-        "created": response.created.unwrap_or(reply.created),
-        "model": response.model.unwrap_or_else(|| reply.upstream_model.clone()),
-        "choices": choices,
-        "usage": usage::write(&response.usage.unwrap_or_default()),
-    });
-    if let (Some(tier), Value::Object(body)) = (service_tier(response.service_tier), &mut body) {
-        body.insert("service_tier".into(), tier.into());
-    }
-    body.to_string().into_bytes()
+    let answer = Answer {
+        id: response.id.map_or_else(|| id::random("chatcmpl-", 29).into(), Cow::Owned),
+        object: "chat.completion",
+        created: response.created.unwrap_or(reply.created),
+        model: response.model.as_deref().unwrap_or(&reply.upstream_model),
+        choices: response.choices.into_iter().map(write_choice).collect(),
+        usage: usage::Wire::of(&response.usage.unwrap_or_default()),
+        service_tier: service_tier(response.service_tier.as_deref()),
+    };
+    // All keys are texts, and writing to memory does not fail.
+    serde_json::to_vec(&answer).unwrap_or_default()
 }
 
 /// OpenAI's word for a tier; other vendors' words are not for its clients.
-fn service_tier(tier: Option<String>) -> Option<&'static str> {
-    ["auto", "default", "flex", "scale", "priority"].into_iter().find(|word| tier.as_deref() == Some(word))
+fn service_tier(tier: Option<&str>) -> Option<&'static str> {
+    ["auto", "default", "flex", "scale", "priority"].into_iter().find(|word| tier == Some(*word))
 }
 
-fn write_choice(choice: Choice) -> Value {
+fn write_choice(choice: Choice) -> WireChoice {
     let (mut text, mut reasoning, mut refusal) = (None::<String>, None::<String>, None::<String>);
     let (mut calls, mut blocks) = (Vec::new(), Vec::new());
-    let append = |held: &mut Option<String>, more: &str| held.get_or_insert_default().push_str(more);
+    let append = |held: &mut Option<String>, more: String| match held {
+        Some(held) => held.push_str(&more),
+        None => *held = Some(more),
+    };
     for part in choice.parts {
         match part.kind {
-            PartKind::Text(more) => append(&mut text, &more),
-            PartKind::Refusal(more) => append(&mut refusal, &more),
+            PartKind::Text(more) => append(&mut text, more),
+            PartKind::Refusal(more) => append(&mut refusal, more),
             PartKind::Thinking { text, signature } => {
-                append(&mut reasoning, &text);
                 blocks.extend(signature.map(|signature| thinking_block(&text, &signature)));
+                append(&mut reasoning, text);
             }
             PartKind::RedactedThinking { data } => blocks.push(redacted_block(&data)),
             PartKind::ToolCall { id, name, arguments, custom } => calls.push(write_call(&id, &name, &arguments, custom)),
@@ -55,21 +94,18 @@ fn write_choice(choice: Choice) -> Value {
         }
     }
     let finish = finish::write(choice.finish, !calls.is_empty());
-    let mut message = Map::new();
-    message.insert("role".into(), "assistant".into());
     // A message always has content, but for those that consist of calls or a refusal.
     let silent = calls.is_empty() && refusal.is_none();
-    message.insert("content".into(), text.or_else(|| silent.then(String::new)).into());
-    message.insert("refusal".into(), refusal.into());
-    if let Some(reasoning) = reasoning.filter(|text| !text.is_empty()) {
-        message.insert("reasoning_content".into(), reasoning.into());
-    }
-    for (key, list) in [("thinking_blocks", blocks), ("annotations", annotations(&choice.citations)), ("tool_calls", calls)] {
-        if !list.is_empty() {
-            message.insert(key.into(), list.into());
-        }
-    }
-    json!({ "index": choice.index, "message": message, "logprobs": choice.logprobs, "finish_reason": finish })
+    let message = Message {
+        role: "assistant",
+        content: text.or_else(|| silent.then(String::new)),
+        refusal,
+        reasoning_content: reasoning.filter(|text| !text.is_empty()),
+        thinking_blocks: blocks,
+        annotations: annotations(&choice.citations),
+        tool_calls: calls,
+    };
+    WireChoice { index: choice.index, message, logprobs: choice.logprobs, finish_reason: finish }
 }
 
 /// A call as part of an assistant message. A function's arguments are always JSON text.

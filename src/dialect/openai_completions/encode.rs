@@ -19,7 +19,7 @@ struct Body<'a> {
     model: &'a str,
     choices: &'a [Choice<'a>],
     #[serde(skip_serializing_if = "Option::is_none")]
-    usage: Option<Value>,
+    usage: Option<Option<usage::Wire>>,
 }
 
 #[derive(Serialize)]
@@ -76,7 +76,7 @@ pub(super) fn write_response(response: Response, reply: &Reply) -> Vec<u8> {
         created: response.created.unwrap_or(reply.created),
         model: response.model.as_deref().unwrap_or(&reply.upstream_model),
         choices: &choices,
-        usage: Some(usage::write(&response.usage.unwrap_or_default())),
+        usage: Some(Some(usage::Wire::of(&response.usage.unwrap_or_default()))),
     };
     // Strings and numbers always serialise.
     serde_json::to_vec(&body).unwrap_or_default()
@@ -126,7 +126,7 @@ impl Encode for Encoder {
             Event::Error(error) => encode::put(out, &error::write(&error)),
             Event::Done => {
                 if let Some(usage) = self.usage.take().filter(|_| self.include_usage) {
-                    self.write(&[], Some(usage::write(&usage)), out);
+                    self.write(&[], Some(usage::Wire::of(&usage)), out);
                 }
                 out.put_slice(editor::DONE);
             }
@@ -160,9 +160,9 @@ impl Encoder {
         self.write(&[Choice { text: text.into(), index, logprobs, finish_reason }], None, out);
     }
 
-    fn write(&self, choices: &[Choice<'_>], usage: Option<Value>, out: &mut BytesMut) {
+    fn write(&self, choices: &[Choice<'_>], usage: Option<usage::Wire>, out: &mut BytesMut) {
         // Where the usage was asked for, every chunk has the field.
-        let usage = usage.or(self.include_usage.then_some(Value::Null));
+        let usage = usage.map(Some).or(self.include_usage.then_some(None));
         let body = Body { id: &self.id, object: "text_completion", created: self.created, model: &self.model, choices, usage };
         encode::put(out, &body);
     }
