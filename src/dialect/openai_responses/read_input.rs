@@ -123,5 +123,8 @@ fn media(url: &str, usual: &str) -> Media {
         let kind = head.split(';').next().map(str::trim).filter(|kind| !kind.is_empty()).unwrap_or(usual);
         return Media::Base64 { media_type: kind.to_ascii_lowercase(), data: data.split_ascii_whitespace().collect() };
     }
-    if url.contains("://") { Media::Url(url.to_owned()) } else { Media::Base64 { media_type: usual.to_owned(), data: url.to_owned() } }
+    if url.contains("://") {
+        return Media::Url(url.to_owned());
+    }
+    Media::Base64 { media_type: usual.to_owned(), data: url.split_ascii_whitespace().collect() }
 }

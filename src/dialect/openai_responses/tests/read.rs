@@ -83,7 +83,7 @@ fn settings_tools_and_formats_are_read() {
 fn media_are_read() {
     let request = read(&json!({"model": "m", "input": [{"role": "user", "content": [
         {"type": "input_image", "image_url": "data:image/PNG;base64,AA ==", "detail": "low"}, {"type": "input_image", "file_id": "file-1"},
-        {"type": "input_file", "file_url": "https://a/b.pdf"}, {"type": "input_file", "file_data": "BB==", "filename": "b.pdf"}
+        {"type": "input_file", "file_url": "https://a/b.pdf"}, {"type": "input_file", "file_data": "BB\n==", "filename": "b.pdf"}
     ]}]}));
     let pdf = Media::Base64 { media_type: "application/pdf".into(), data: "BB==".into() };
     let expected = [
