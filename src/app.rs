@@ -26,7 +26,7 @@ use crate::server::{self, Phase};
 use crate::store::{Store, UsageSink};
 use crate::upstream::{Connections, Pool};
 use crate::usage::FileSink;
-use crate::{admin, otlp, simulate, vendor, webhook};
+use crate::{admin, alerts, otlp, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
 const PARTING: Duration = Duration::from_millis(500);
@@ -200,6 +200,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
     let measured = Arc::clone(&runtime);
     tokio::spawn(async move { capacity.watch(&measured).await });
     tokio::spawn(otlp::run(Arc::clone(&runtime)));
+    tokio::spawn(alerts::run(Arc::clone(&runtime)));
     let worker = Arc::new(Worker {
         runtime: Arc::clone(&runtime),
         pool: Pool::default(),

@@ -9,7 +9,7 @@
 //! | 11 | [`cli`] | the command line |
 //! | 10 | [`app`] | the only one that knows everyone: configuration to parts to tasks to drain |
 //! | 9 | [`webhook`] | the admission webhook of Kubernetes |
-//! | 8 | [`server`], [`admin`], [`otlp`], [`simulate`] | the data listener; health, metrics, configuration status; the export of traces; the vendor simulator |
+//! | 8 | [`server`], [`admin`], [`alerts`], [`otlp`], [`simulate`] | the data listener; health, metrics, configuration status; alerts to a webhook; the export of traces; the vendor simulator |
 //! | 7 | [`control`], [`proxy`] | changing the running configuration through the store; the life of a request |
 //! | 6 | [`kms`], [`runtime`] | keys that key services hold; the running configuration: snapshot, reload, file watcher |
 //! | 5 | [`store`], [`upstream`] | what is made through the admin API; connections to vendors |
@@ -37,6 +37,7 @@
 #![forbid(unsafe_code)]
 
 pub mod admin;
+pub mod alerts;
 pub mod app;
 pub mod base;
 pub mod cache;

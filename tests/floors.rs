@@ -29,6 +29,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("proxy", 7),
     ("server", 8),
     ("admin", 8),
+    ("alerts", 8),
     ("otlp", 8),
     ("simulate", 8),
     ("webhook", 9),

@@ -67,6 +67,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         server: Server::default(),
         log: Log::default(),
         telemetry: telemetry_of_environment(env),
+        alerts: None,
         warnings: Vec::new(),
         files: Vec::new(),
         hash: hash_files(&[]),

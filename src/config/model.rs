@@ -2,6 +2,7 @@
 //!
 //! Everything is optional here: what must be there depends on other values and is the business of `check`.
 
+mod alerts;
 mod cloud;
 mod limit;
 mod login;
@@ -21,6 +22,7 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 
 use super::duration::Time;
 use super::size::Size;
+pub use alerts::*;
 pub use cloud::*;
 pub use limit::*;
 pub use login::*;
@@ -70,6 +72,8 @@ pub struct File {
     pub log: Log,
     /// Traces for an OpenTelemetry collector.
     pub telemetry: Telemetry,
+    /// Alerts that are posted to a webhook. Absent: none; Prometheus can have its own.
+    pub alerts: Option<Alerts>,
 }
 
 /// One text or a list of them.

@@ -1,6 +1,7 @@
 //! The checked configuration: every value in its own type, every reference resolved.
 
 mod access;
+mod alerts;
 mod cloud;
 mod limit;
 mod login;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use super::effective::Effective;
 use crate::base::secret::Secret;
 pub use access::*;
+pub use alerts::*;
 pub use cloud::*;
 pub use limit::*;
 pub use login::*;
@@ -60,6 +62,8 @@ pub struct Config {
     pub server: Server,
     pub log: Log,
     pub telemetry: Telemetry,
+    /// `None` posts none.
+    pub alerts: Option<Alerts>,
     /// Keys that are understood but have no effect yet, and other advice, one line each.
     pub warnings: Vec<String>,
     /// Every file the configuration was read from, secrets and certificates included, and every folder an `include` pattern looks into.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::alerts::AlertMetrics;
 use super::cache::CacheMetrics;
 use super::money::MoneyMetrics;
 use super::signatures::SignatureMetrics;
@@ -68,6 +69,7 @@ pub struct Metrics {
     pub signatures: SignatureMetrics,
     pub money: MoneyMetrics,
     pub telemetry: TelemetryMetrics,
+    pub alerts: AlertMetrics,
 }
 
 impl Default for Metrics {
@@ -106,6 +108,7 @@ impl Default for Metrics {
             signatures: SignatureMetrics::new(&mut registry),
             money: MoneyMetrics::new(&mut registry),
             telemetry: TelemetryMetrics::new(&mut registry),
+            alerts: AlertMetrics::new(&mut registry),
             registry: Registry::default(),
         };
         let seconds = || Unit::Seconds;

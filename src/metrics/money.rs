@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use super::families::{Buckets, Labels};
 
 /// Units of a currency, from a short question to a long agent's turn; an alert looks at 1.
-const CALL_BUCKETS: [f64; 10] = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0];
+pub const CALL_BUCKETS: [f64; 10] = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0];
 
 /// Billionths of a currency's unit, which are counted in integers and shown in units.
 #[derive(Debug, Default)]

@@ -5,6 +5,7 @@
 mod support;
 
 mod access_log;
+mod alerts;
 mod cardinality;
 mod log_level;
 mod metrics_page;

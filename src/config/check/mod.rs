@@ -5,6 +5,7 @@
 
 mod access;
 mod address;
+mod alerts;
 mod cloud;
 mod limit;
 mod listen;
@@ -137,6 +138,7 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
         server,
         log,
         telemetry,
+        alerts: raw.alerts.as_ref().and_then(|alerts| check.alerts(alerts)),
         warnings: Vec::new(),
         files: Vec::new(),
         hash: String::new(),

@@ -264,7 +264,7 @@ impl Check<'_> {
     }
 
     /// An amount in nano-units, which it has to be exactly.
-    fn nano(&mut self, amount: Option<Decimal>, path: &KeyPath<'_>) -> u64 {
+    pub(super) fn nano(&mut self, amount: Option<Decimal>, path: &KeyPath<'_>) -> u64 {
         let nano = amount.and_then(|amount| amount.checked_mul(NANO.into()));
         let Some(nano) = nano.filter(Decimal::is_integer).and_then(|nano| nano.to_u64()) else {
             self.report.error(path, "finer than a billionth, or too large", "write it with at most nine decimals".to_owned());

@@ -1,5 +1,6 @@
 //! Telemetry: the file's settings, and the standard variables (`OTEL_*`) for what it leaves open.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -30,14 +31,7 @@ impl Check<'_> {
                 None
             }
         });
-        for (name, value) in &raw.otlp.headers {
-            let key = at.key("headers");
-            if HeaderName::from_bytes(name.as_bytes()).is_err() {
-                self.report.error_on_key(&key.key(name), format!("`{name}` is not a header's name"), None);
-            } else if HeaderValue::from_str(value).is_err() {
-                self.report.error(&key.key(name), "holds characters that no header can carry", None);
-            }
-        }
+        self.sendable(&raw.otlp.headers, &at.key("headers"));
         let from_file = Given {
             endpoint,
             protocol: raw.otlp.protocol.map(|protocol| match protocol {
@@ -62,6 +56,17 @@ impl Check<'_> {
         }
         let wanted = raw.traces.unwrap_or_else(|| (self.env)("OTEL_TRACES_EXPORTER").is_none_or(|exporter| exporter.trim() != "none"));
         Telemetry { traces: (wanted && otlp.is_some()).then_some(traces), usage: raw.usage && otlp.is_some(), otlp }
+    }
+
+    /// Headers that can be sent.
+    pub(super) fn sendable(&mut self, headers: &BTreeMap<String, String>, path: &KeyPath<'_>) {
+        for (name, value) in headers {
+            if HeaderName::from_bytes(name.as_bytes()).is_err() {
+                self.report.error_on_key(&path.key(name), format!("`{name}` is not a header's name"), None);
+            } else if HeaderValue::from_str(value).is_err() {
+                self.report.error(&path.key(name), "holds characters that no header can carry", None);
+            }
+        }
     }
 }
 
