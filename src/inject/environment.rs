@@ -96,7 +96,11 @@ fn bypass(patch: &mut Patch, env: &str, changed: &mut Changed) {
             }
             Some(at) => {
                 let pointer = format!("{env}/{at}");
-                let value = patch.get(&format!("{pointer}/value")).and_then(Value::as_str).map(str::to_owned);
+                let value = match patch.get(&format!("{pointer}/value")) {
+                    Some(value) => value.as_str().map(str::to_owned),
+                    // The API server leaves out a value that is empty.
+                    None => patch.get(&format!("{pointer}/valueFrom")).is_none().then(String::new),
+                };
                 if let Some(value) = value.filter(|value| !value.split(',').any(|host| host.trim() == "127.0.0.1")) {
                     let joined = if value.is_empty() { LOOPBACK.to_owned() } else { format!("{value},{LOOPBACK}") };
                     patch.set(&pointer, "value", joined.into());

@@ -110,6 +110,15 @@ fn a_proxy_is_not_asked_for_loopback() {
 }
 
 #[test]
+fn a_list_of_hosts_without_a_value_is_empty_unless_its_value_is_elsewhere() {
+    let elsewhere = json!({"name": "no_proxy", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}});
+    let proxied = json!([{"name": "HTTPS_PROXY", "value": "http://p:3128"}, {"name": "NO_PROXY"}, elsewhere]);
+    let patch = injected(with(pod(), "/spec/containers/0/env", proxied), NATIVE);
+    let env = &patch.value()["spec"]["containers"][0]["env"];
+    assert_eq!((&env[1]["value"], &env[2]), (&json!("127.0.0.1,localhost,::1"), &elsewhere));
+}
+
+#[test]
 fn annotations_change_the_settings() {
     let annotations = json!({
         "llm-sidecar.dev/port": "5000", "llm-sidecar.dev/config": "mine", "llm-sidecar.dev/memory-limit": "1Gi",

@@ -46,6 +46,9 @@ def defaulted(pod: Pod, version: str) -> Pod:
         container.setdefault("imagePullPolicy", "IfNotPresent")
         container.setdefault("volumeMounts", []).append(
             {"name": token, "readOnly": True, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"})
+        for variable in container.get("env", []):
+            if variable.get("value") == "":
+                del variable["value"]
         for port in container.get("ports", []):
             port.setdefault("protocol", "TCP")
     pod["status"] = {}

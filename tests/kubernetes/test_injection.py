@@ -95,8 +95,17 @@ def test_webhook_and_command_line_agree(version: str, binary: Path, webhooks: di
     back, _ = command(binary, "uninject", printed)
     for (name, given), after in zip(pods.items(), back, strict=True):
         if SHAPES[name][0] != "refused" and name != "environment forced":
-            # Metadata with nothing in it are none.
-            assert {"metadata": {}, **after} == {"metadata": {}, **given}, name
+            assert plain(after) == plain(given), name
+
+
+def plain(given: Pod) -> Pod:
+    """Without what says nothing: metadata with nothing in it, a variable's empty value."""
+    given = {"metadata": {}, **copy.deepcopy(given)}
+    for one in containers(given).values():
+        for variable in one.get("env", []):
+            if variable.get("value") == "":
+                del variable["value"]
+    return given
 
 
 def check(name: str, before: Pod, after: Pod, version: str, native: bool) -> None:
@@ -117,7 +126,7 @@ def check(name: str, before: Pod, after: Pod, version: str, native: bool) -> Non
         variables = {v["name"]: v for v in made[which].get("env", [])}
         for variable in given.get("env", []):
             if variable["name"] in HOSTS:
-                assert variables[variable["name"]]["value"].startswith(variable["value"]), name
+                assert variables[variable["name"]]["value"].startswith(variable.get("value", "")), name
             else:
                 assert variables[variable["name"]] == variable, name
         assert {k: v for k, v in made[which].items() if k != "env"} == {k: v for k, v in given.items() if k != "env"}, name
