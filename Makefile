@@ -64,6 +64,11 @@ test-kubernetes: setup-rust ## the chart, the injector, and a pod imitated on th
 	$(CARGO) build --locked
 	scripts/test-kubernetes
 
+.PHONY: test-apiserver
+test-apiserver: setup-rust ## the injector and its chart in a real API server (builds one, once: ten minutes of processor time); no part of `make test`
+	$(CARGO) build --locked
+	scripts/test-apiserver
+
 # The image's binary needs no libraries. IMAGE_PROFILE=ci is quickly built, and nearly as small and fast.
 IMAGE_PROFILE ?= release
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
