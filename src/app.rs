@@ -1,6 +1,7 @@
 //! Floor 10: the only file that knows everyone. A configuration becomes a runtime, listeners and threads; a signal ends them
 //! in good order.
 
+mod spending;
 pub mod store;
 
 use std::net::TcpListener;
@@ -65,6 +66,11 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         runtime.ledger.add(Arc::new(UsageSink::new(Arc::clone(store), keep, &runtime.metrics.money)));
     }
     let ledger = Arc::clone(&runtime.ledger);
+    let keeper = spending::keeper(store.as_ref(), &runtime);
+    if let Some(keeper) = &keeper {
+        spending::keep(&runtime, &**keeper);
+        control_runtime.spawn(spending::run(Arc::clone(&runtime), Arc::clone(keeper)));
+    }
     let drain = Arc::new(Drain::default());
     let access_log = Arc::new(AccessLog::default());
     let capacity = Arc::new(server::Capacity::default());
@@ -84,7 +90,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
         .collect::<anyhow::Result<Vec<_>>>()?;
     drop(data);
     control_runtime.block_on(control(Control {
-        runtime,
+        runtime: Arc::clone(&runtime),
         drain,
         log_level,
         capacity,
@@ -99,6 +105,9 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
     }))?;
     access_log.flush();
     ledger.finish();
+    if let Some(keeper) = keeper {
+        spending::keep(&runtime, &*keeper);
+    }
     if let Some(store) = store {
         store.close();
     }

@@ -78,6 +78,8 @@ struct State {
     settings: BudgetSettings,
     until: u64,
     spent: u64,
+    /// Of what was spent: so much its keeper knows.
+    told: u64,
     reserved: u64,
     has_warned: bool,
 }
@@ -87,6 +89,7 @@ impl State {
         if at >= self.until {
             self.until = self.settings.per.around(at).1;
             self.spent = 0;
+            self.told = 0;
             self.has_warned = false;
         }
     }
@@ -100,7 +103,7 @@ impl State {
 
 impl Budget {
     pub fn new(settings: BudgetSettings) -> Self {
-        Self(Mutex::new(State { settings, until: 0, spent: 0, reserved: 0, has_warned: false }))
+        Self(Mutex::new(State { settings, until: 0, spent: 0, told: 0, reserved: 0, has_warned: false }))
     }
 
     /// Takes other settings over; what is spent stays spent while the period lasts.
@@ -108,6 +111,8 @@ impl Budget {
         let mut state = self.0.lock();
         if state.settings.per != settings.per {
             state.until = settings.per.around(at).1;
+            // Of this period the keeper knows nothing yet.
+            state.told = 0;
         }
         state.settings = settings;
     }
@@ -130,11 +135,33 @@ impl Budget {
         Ok(Reservation { budget: Arc::clone(self), amount })
     }
 
-    /// Counts what was spent in an earlier run of the process, of a period that still lasts.
-    pub fn restore(&self, at: u64, spent: u64) {
+    /// For whoever keeps what was spent: when the period ends, and what was spent in it since this was last asked.
+    pub fn untold(&self, at: u64) -> (u64, u64) {
         let mut state = self.0.lock();
         state.turn(at);
-        state.spent = state.spent.saturating_add(spent);
+        let untold = state.spent.saturating_sub(state.told);
+        state.told = state.spent;
+        (state.until, untold)
+    }
+
+    /// The keeper could not be told of so much of the period that ends then.
+    pub fn not_told(&self, ends: u64, amount: u64) {
+        let mut state = self.0.lock();
+        if state.until == ends {
+            state.told = state.told.saturating_sub(amount);
+        }
+    }
+
+    /// The keeper was told, and knows of so much in the period that ends then, spent by whomever: what an earlier process and other
+    /// replicas have spent is spent here, too.
+    pub fn heard(&self, at: u64, ends: u64, total: u64) {
+        let mut state = self.0.lock();
+        state.turn(at);
+        if state.until == ends {
+            let others = total.saturating_sub(state.told);
+            state.spent = state.spent.saturating_add(others);
+            state.told = state.told.saturating_add(others);
+        }
     }
 }
 
@@ -213,6 +240,34 @@ mod tests {
         budget.reconfigure(BudgetSettings { amount: 200, per: Period::Hour, warn_at: 1000 }, 0);
         assert_eq!(budget.view(0).spent, 90);
         assert!(budget.reserve(0, 20).is_ok());
+    }
+
+    #[test]
+    fn two_processes_spend_of_one_budget_by_their_keeper() {
+        let (one, other) = (budget(100), budget(100));
+        let mut kept = 0;
+        let mut tell = |budget: &Budget, at| {
+            let (ends, amount) = budget.untold(at);
+            kept += amount;
+            budget.heard(at, ends, kept);
+            budget.view(at).spent
+        };
+        let spend = |budget: &Arc<Budget>, amount| budget.reserve(0, amount).unwrap().settle(0, amount);
+        spend(&one, 30);
+        assert_eq!(tell(&one, 0), 30);
+        assert_eq!(tell(&other, 0), 30, "as after a restart");
+        spend(&one, 10);
+        spend(&other, 5);
+        assert_eq!((tell(&other, 0), tell(&one, 0), tell(&other, 0)), (35, 45, 45));
+        assert!(other.reserve(0, 60).is_err());
+        // A keeper that is away is told later.
+        spend(&one, 1);
+        let (ends, amount) = one.untold(0);
+        one.not_told(ends, amount);
+        assert_eq!((amount, one.untold(0)), (1, (3600, 1)));
+        // What is heard of a period that has ended is of no use.
+        one.heard(3600, 3600, 77);
+        assert_eq!((one.view(3600).spent, one.untold(3600)), (0, (7200, 0)));
     }
 
     proptest! {

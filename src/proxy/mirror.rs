@@ -83,6 +83,7 @@ fn record(worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Durati
         tokens: charge.map(|charge| charge.usage.into()),
         tokens_source: charge.map(|charge| charge.source.as_str()),
         cost: item.cost(),
+        cost_by_kind: charge.and_then(Charge::cost_by_kind),
         reported_cost: charge.and_then(Charge::reported_money),
         answer_reported: charge.and_then(|charge| charge.reported),
         currency: worker.runtime.prices.book().currency(),

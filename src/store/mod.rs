@@ -11,6 +11,7 @@ mod database;
 mod postgres;
 mod record;
 mod schema;
+mod spent;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -21,5 +22,6 @@ mod watch;
 pub use audit::{Entry, Note, Verified, verify};
 pub use database::{Change, Store, Written};
 pub use record::{Kind, Observation, Record};
+pub use spent::Spent;
 pub use sql::StoreError;
 pub use usage::{Sums, UsageFilter, UsageGroup, UsageRow, UsageSink};

@@ -61,6 +61,15 @@ fn keeps_its_promises(store: &Store) {
     assert_eq!(store.records().unwrap().0, 2);
 }
 
+/// What budgets have spent is added up by period until that ends.
+fn keeps_what_was_spent(store: &Store) {
+    let spent = |name: &str, ends, amount| Spent { name: name.into(), currency: "USD".into(), ends, amount };
+    assert_eq!(store.spend(&[spent("a", 100, 3), spent("b", 100, 0), spent("a", 200, 1)], 1).unwrap(), [3, 0, 1]);
+    assert_eq!(store.spend(&[spent("b", 100, 5), spent("a", 100, 4)], 1).unwrap(), [5, 7]);
+    assert_eq!(store.spend(&[spent("a", 100, 0)], 1).unwrap(), [7], "who only asks changes nothing");
+    assert_eq!(store.spend(&[spent("a", 200, 1), spent("a", 100, 0)], 100).unwrap(), [2, 0]);
+}
+
 /// A record of a request that cost 5 + 2 nano-units, the second part by an attempt that failed.
 fn record<'a>(time: &str, provider: &'a str, client: Option<&'a str>) -> crate::usage::Record<'a> {
     use crate::price::Currency;
@@ -97,6 +106,7 @@ fn record<'a>(time: &str, provider: &'a str, client: Option<&'a str>) -> crate::
         tokens: Some(tokens),
         tokens_source: Some("vendor"),
         cost: None,
+        cost_by_kind: None,
         reported_cost: Some(Money { nano: 7, currency: Currency::USD }),
         answer_reported: Some(5),
         currency: Currency::USD,
@@ -147,8 +157,9 @@ fn sums_up_use(store: std::sync::Arc<Store>) {
 }
 
 #[test]
-fn sqlite_sums_up_use() {
+fn sqlite_sums_up_use_and_what_budgets_have_spent() {
     let (_folder, store) = sqlite();
+    keeps_what_was_spent(&store);
     sums_up_use(std::sync::Arc::new(store));
 }
 
@@ -179,6 +190,7 @@ fn postgres_keeps_its_promises_tells_other_replicas_and_comes_back() {
         return;
     };
     let settings = config::Store::Postgres { url: Secret::new(server.url()), ca_pem: None };
+    keeps_what_was_spent(&Store::new(&settings).unwrap().unwrap());
     sums_up_use(std::sync::Arc::new(Store::new(&settings).unwrap().unwrap()));
     let [one, other] = [0, 1].map(|_| Store::new(&settings).unwrap().unwrap());
     keeps_its_promises(&one);

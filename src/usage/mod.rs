@@ -8,4 +8,4 @@ mod record;
 pub use charge::{Charge, Source, Unknown, counts};
 pub use file::FileSink;
 pub use ledger::{Ledger, Sink};
-pub use record::{Money, OtherAttempt, Record, Tokens};
+pub use record::{CostByKind, Money, OtherAttempt, Record, Tokens};

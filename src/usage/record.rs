@@ -1,10 +1,11 @@
 //! The record of one request, as sinks get it. It holds no prompt, no answer and no key.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
+use crate::base::kind::Kind;
 use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
-use crate::price::Currency;
+use crate::price::{Cost, Currency};
 
 /// What became of one request of a client, told once when it ends.
 #[derive(Clone, Debug, Serialize)]
@@ -42,6 +43,8 @@ pub struct Record<'a> {
     pub tokens_source: Option<&'static str>,
     /// What the answering attempt cost, in the currency of its price; none where that is not known.
     pub cost: Option<Money>,
+    /// The parts of it.
+    pub cost_by_kind: Option<CostByKind>,
     /// What the whole request cost, billed attempts that failed or lost included, in the currency that is reported in.
     pub reported_cost: Option<Money>,
     /// The answering attempt's part of it, in billionths.
@@ -101,6 +104,17 @@ pub struct Money {
     /// Billionths of the currency's unit.
     pub nano: u64,
     pub currency: Currency,
+}
+
+/// The parts of a cost, in billionths, by the kinds of use that cost something; they add up to it.
+#[derive(Clone, Copy, Debug)]
+pub struct CostByKind(pub Cost);
+
+impl Serialize for CostByKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let costs = Kind::ALL.into_iter().map(|kind| (kind.as_str(), self.0.of(kind)));
+        serializer.collect_map(costs.filter(|(_, nano)| *nano > 0))
+    }
 }
 
 /// An attempt that the answer did not come by.

@@ -64,6 +64,8 @@ async fn there_are_as_many_records_as_requests_and_they_sum_up_to_the_metrics() 
     })
     .await;
     sidecar.wait_idle().await;
+    // As many records are taken as there were requests; the file's sink writes them soon.
+    sidecar.wait_metric("llm_usage_records_total{sink=\"file\"}", requests as f64).await;
     let path = sidecar.directory().join("usage.jsonl");
     let records: Vec<Value> = within("a record of each request", async {
         loop {
@@ -75,8 +77,7 @@ async fn there_are_as_many_records_as_requests_and_they_sum_up_to_the_metrics() 
         }
     })
     .await;
-    tokio::time::sleep(Duration::from_secs(1)).await;
-    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), requests, "one record a request");
+    assert_eq!(records.len(), requests, "one record a request");
     let ids: std::collections::HashSet<&str> = records.iter().map(|record| record["request_id"].as_str().unwrap()).collect();
     assert_eq!(ids.len(), requests);
     let nano = |money: &Value| money["nano"].as_u64().unwrap_or(0);

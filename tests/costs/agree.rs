@@ -66,6 +66,7 @@ async fn header_log_record_and_metrics_agree() {
     let record = &records(&sidecar, 1).await[0];
     assert_eq!(record["request_id"], json!(id));
     assert_eq!(record["cost"], json!({"nano": 1_447_500, "currency": "USD"}));
+    assert_eq!(record["cost_by_kind"], json!({"input": 252_500, "cache_read": 1_125_000, "output": 70_000}));
     assert_eq!(record["reported_cost"], json!({"nano": 1_302_750, "currency": "EUR"}));
     assert_eq!(
         (&record["tokens"]["cached"], &record["tokens_source"], &record["outcome"]),

@@ -7,4 +7,5 @@ mod support;
 
 mod agree;
 mod budgets;
+mod restart;
 mod table;

@@ -65,6 +65,7 @@ impl Meter {
             tokens: charge.map(|charge| charge.usage.into()),
             tokens_source: charge.map(|charge| charge.source.as_str()),
             cost: answer.and_then(Item::cost),
+            cost_by_kind: charge.and_then(Charge::cost_by_kind),
             reported_cost: total,
             answer_reported: charge.and_then(|charge| charge.reported),
             currency: self.worker.runtime.prices.book().currency(),
