@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::routes::{self, Action, Found, Route};
 use super::serve::Admin;
 use super::upstreams::{self, Hand};
-use super::{client_keys, metrics, openapi, playground, probe, resources, settings, sync, trail, ui};
+use super::{client_keys, metrics, openapi, playground, probe, resources, rotate, settings, sync, trail, ui};
 use crate::base::id;
 use crate::config::Permission;
 
@@ -201,6 +201,7 @@ async fn act(admin: &Arc<Admin>, action: Action, call: Arc<Call>) -> Result<Answ
         Action::TestProvider => probe::run(admin, &call).await?,
         Action::SyncModels => sync::run(admin, &call).await?,
         Action::IssueKey => on_thread(admin, &call, client_keys::issue).await?,
+        Action::RotateSecrets => on_thread(admin, &call, rotate::run).await?,
         Action::RevokeKey => on_thread(admin, &call, client_keys::revoke).await?,
         // Answered before the body is read.
         Action::Playground => return Err(Problem::missing("there is nothing at this path")),

@@ -16,6 +16,7 @@ mod probe;
 mod refused;
 mod reply;
 mod resources;
+mod rotate;
 mod routes;
 mod rules;
 mod serve;

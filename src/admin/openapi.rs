@@ -172,6 +172,11 @@ fn about(action: Action) -> About {
             ..plain("Issues a key, which is shown once", "clients", "NewKey")
         },
         Action::RevokeKey => About { problems: &["404", "409", "503"], ..plain("Revokes a key", "clients", "Object") },
+        Action::RotateSecrets => About {
+            query: DRY,
+            problems: &["409", "422", "503"],
+            ..plain("Seals the store's secrets with new keys", "secrets", "RotateResult")
+        },
         Action::Audit => About { query: AUDIT, problems: &["409", "503"], ..plain("The audit trail", "audit", "Audit") },
     }
 }

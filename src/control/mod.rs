@@ -13,5 +13,5 @@ mod url_policy;
 pub use change::{Author, Control, Done, Plan, Refusal, State};
 pub use document::{document, is_active};
 pub use key::NewKey;
-pub use secrets::{SealProblem, keep_secrets, mask};
+pub use secrets::{SealProblem, keep_secrets, mask, seal_anew};
 pub use url_policy::check_url;

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use crate::base::secret::Secret;
 use crate::config::{MASKED, record};
-use crate::seal::{Sealer, is_sealed};
+use crate::seal::{SealError, Sealer, is_sealed};
 use crate::store::Kind;
 
 /// Why a secret cannot be kept. The first is the field.
@@ -103,6 +103,26 @@ fn keep(
     sealer.seal(record, &Secret::new(text)).map_err(|error| failed(error.to_string()))
 }
 
+/// Seals every secret with a new data key, wrapped by the key that seals now. Returns how many there are.
+///
+/// # Errors
+/// The field of the first secret that cannot be opened or sealed, and why; some others are sealed anew already then.
+pub fn seal_anew(kind: Kind, name: &str, config: &mut Map<String, Value>, sealer: &Sealer) -> Result<usize, (String, SealError)> {
+    let (mut count, mut problem) = (0, None);
+    visit(kind, name, config, &mut |value, field, place| {
+        let Some(text) = value.as_str().filter(|text| problem.is_none() && is_sealed(text)) else { return };
+        let record = record(place);
+        match sealer.open(&record, text).and_then(|secret| sealer.seal(&record, &secret)) {
+            Ok(text) => {
+                *value = text.into();
+                count += 1;
+            }
+            Err(error) => problem = Some((field.to_owned(), error)),
+        }
+    });
+    problem.map_or(Ok(count), Err)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +156,20 @@ mod tests {
         assert_eq!((&masked["api_key"], &masked["headers"]["x-a"], &masked["base_url"]), (&json!("***"), &json!("***"), &json!("u")));
         keep_secrets(Kind::Provider, "p", &mut masked, Some(&config), &|| Ok(None)).unwrap();
         assert_eq!(masked, config);
+
+        // With a new key nothing but the secret stays as it was, and the former key opens it no more.
+        let [former, new] =
+            [0, 1].map(|_| Arc::new(LocalKey::read(&new_key().unwrap()).unwrap()) as Arc<dyn crate::seal::KeyEncryptionKey>);
+        let rotating = Sealer::new(new, vec![Arc::clone(&former)]);
+        let mut turned = map(
+            json!({"api_keys": [Sealer::new(former, Vec::new()).seal("config:providers/p/api_keys", &Secret::new("canary")).unwrap()]}),
+        );
+        let before = turned.clone();
+        assert_eq!(seal_anew(Kind::Provider, "p", &mut turned, &rotating), Ok(1));
+        let text = turned["api_keys"][0].as_str().unwrap();
+        assert_ne!(turned, before);
+        assert_eq!(rotating.open("config:providers/p/api_keys", text).unwrap().expose(), "canary");
+        assert_eq!(seal_anew(Kind::Provider, "q", &mut turned, &rotating), Err(("config.api_keys[0]".into(), SealError::Refused)));
 
         let refused = |config: Value, sealer: &dyn Fn() -> Result<Option<Sealer>, String>| {
             keep_secrets(Kind::Provider, "p", &mut map(config), None, sealer).unwrap_err()

@@ -11,6 +11,7 @@ mod crud;
 mod killed;
 mod replicas;
 mod roles;
+mod rotation;
 
 use serde_json::{Value, json};
 use support::client::{Answer, Client};
