@@ -16,7 +16,7 @@ use super::reply::Reply;
 use super::routes::{self, Action, Found, Route};
 use super::serve::Admin;
 use super::upstreams::{self, Hand};
-use super::{client_keys, metrics, openapi, playground, probe, resources, rotate, settings, sync, trail, ui};
+use super::{client_keys, metrics, openapi, playground, probe, resources, rotate, settings, sync, trail, ui, usage};
 use crate::base::id;
 use crate::config::Permission;
 
@@ -206,6 +206,7 @@ async fn act(admin: &Arc<Admin>, action: Action, call: Arc<Call>) -> Result<Answ
         // Answered before the body is read.
         Action::Playground => return Err(Problem::missing("there is nothing at this path")),
         Action::Audit => on_thread(admin, &call, trail::list).await?,
+        Action::Usage => on_thread(admin, &call, usage::list).await?,
     })
 }
 

@@ -4,6 +4,7 @@
 mod answer;
 mod api;
 mod auth;
+mod built_in_prices;
 mod call;
 mod client_keys;
 mod diff;
@@ -27,6 +28,7 @@ mod sync;
 mod trail;
 mod ui;
 mod upstreams;
+mod usage;
 mod view;
 
 pub use auth::Authenticator;

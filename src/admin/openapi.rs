@@ -29,6 +29,16 @@ const LIST: &[(&str, &str)] = &[("limit", "limit"), ("cursor", "text"), ("q", "t
 const DRY: &[(&str, &str)] = &[("dry_run", "flag")];
 const CHOICE: &[(&str, &str)] = &[("provider", "required"), ("model", "text"), ("credential", "number")];
 const FORCE: &[(&str, &str)] = &[("provider", "required"), ("model", "text"), ("credential", "number"), ("seconds", "number")];
+const USAGE: &[(&str, &str)] = &[
+    ("group_by", "text"),
+    ("from", "text"),
+    ("to", "text"),
+    ("provider", "text"),
+    ("model", "text"),
+    ("client", "text"),
+    ("limit", "limit"),
+    ("format", "text"),
+];
 const AUDIT: &[(&str, &str)] = &[("limit", "limit"), ("before", "number"), ("after", "number"), ("format", "text")];
 
 /// The document, as it is served and as it lies in `docs/openapi.json`.
@@ -65,7 +75,7 @@ fn operation(route: &Route) -> Value {
             "limit" => json!({"type": "integer", "minimum": 1, "maximum": 1000}),
             "number" => json!({"type": "integer", "minimum": 0}),
             "flag" => json!({"type": "boolean"}),
-            "source" => json!({"type": "string", "enum": ["file", "store"]}),
+            "source" => json!({"type": "string", "enum": ["file", "store", "built_in"]}),
             _ => json!({"type": "string"}),
         };
         json!({"name": name, "in": "query", "required": *kind == "required", "schema": schema})
@@ -120,6 +130,8 @@ fn about(action: Action) -> About {
         Kind::Provider => ("Provider", "providers"),
         Kind::Model => ("Model", "models"),
         Kind::Client => ("Client", "clients"),
+        Kind::Price => ("Price", "prices"),
+        Kind::ExchangeRate => ("ExchangeRate", "prices"),
     };
     let plain = |summary, tag, answer: &str| About {
         summary,
@@ -172,6 +184,7 @@ fn about(action: Action) -> About {
             ..plain("Issues a key, which is shown once", "clients", "NewKey")
         },
         Action::RevokeKey => About { problems: &["404", "409", "503"], ..plain("Revokes a key", "clients", "Object") },
+        Action::Usage => About { query: USAGE, problems: &["409", "503"], ..plain("What requests used, in sums", "usage", "Usage") },
         Action::RotateSecrets => About {
             query: DRY,
             problems: &["409", "422", "503"],

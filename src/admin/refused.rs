@@ -46,8 +46,11 @@ fn invalid(failure: &LoadFailure, kind: Kind, name: &str) -> Problem {
     for error in errors() {
         let field = match error.path.strip_prefix(&own) {
             Some(rest) if rest.is_empty() || rest.starts_with(['.', '[']) => rest.trim_start_matches('.'),
-            // Clients are a list: only the store's place tells that it is one of ours.
-            _ if kind == Kind::Client && error.file.as_os_str() == STORE && error.path.starts_with("clients[") => {
+            // Clients and rates are lists: only the store's place tells that it is one of ours.
+            _ if matches!(kind, Kind::Client | Kind::ExchangeRate)
+                && error.file.as_os_str() == STORE
+                && error.path.strip_prefix(kind.section()).is_some_and(|rest| rest.starts_with('[')) =>
+            {
                 error.path.split_once("].").map_or("", |(_, rest)| rest)
             }
             _ => continue,

@@ -1,10 +1,12 @@
-//! Providers, models and clients: list, show, create, replace, patch, delete. What the files declare is shown and cannot be changed.
+//! Providers, models, clients, prices and exchange rates: list, show, create, replace, patch, delete. What the files declare is shown and cannot be changed.
 #![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderName, StatusCode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer, Problem};
@@ -12,9 +14,12 @@ use super::call::Call;
 use super::diff::diff;
 use super::serve::Admin;
 use super::shape::{self, check_name, shape};
-use super::{refused, rules, view};
+use super::{built_in_prices, refused, rules, view};
 use crate::control::{Author, Control, NewKey, Plan, Refusal, State, is_active, keep_secrets};
 use crate::store::{Change, Kind, Record};
+
+/// Everything but these is escaped in a path's segment.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// What a request does to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,8 @@ pub(super) fn root(kind: Kind) -> &'static str {
         Kind::Provider => "/api/v1/llm/providers",
         Kind::Model => "/api/v1/llm/models",
         Kind::Client => "/api/v1/clients",
+        Kind::Price => "/api/v1/llm/prices",
+        Kind::ExchangeRate => "/api/v1/llm/exchange-rates",
     }
 }
 
@@ -55,6 +62,10 @@ pub(super) fn all(admin: &Admin, kind: Kind) -> Result<Vec<(String, view::Shown)
     let in_store = |name: &str| records.iter().any(|record| record.name == name);
     let mut all: Vec<(String, view::Shown)> = view::declared(&snapshot.config, kind, &in_store).into_iter().collect();
     all.extend(records.iter().map(|record| (record.name.clone(), view::record(record))));
+    if kind == Kind::Price {
+        let known: BTreeSet<String> = all.iter().map(|(name, _)| name.clone()).collect();
+        all.extend(built_in_prices::all(&snapshot).into_iter().filter(|(name, _)| !known.contains(name)));
+    }
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
     Ok(all)
 }
@@ -63,13 +74,13 @@ pub(super) fn list(admin: &Admin, call: &Call, kind: Kind) -> Result<Answer, Pro
     let kind_key = match kind {
         Kind::Provider => "provider_type",
         Kind::Model => "model_type",
-        Kind::Client => "name",
+        Kind::Client | Kind::Price | Kind::ExchangeRate => "name",
     };
     call.only(&["limit", "cursor", "q", "source", "is_active", kind_key])?;
     let active = call.query("is_active").map(|_| call.flag("is_active")).transpose()?;
     let source = call.query("source");
-    if source.is_some_and(|source| !matches!(source, "file" | "store")) {
-        return Err(Problem::bad("invalid_value", "source", "`source` is `file` or `store`"));
+    if source.is_some_and(|source| !matches!(source, "file" | "store" | "built_in")) {
+        return Err(Problem::bad("invalid_value", "source", "`source` is `file`, `store` or, of prices, `built_in`"));
     }
     let fits = |name: &str, body: &Value| {
         call.query("q").is_none_or(|part| name.contains(part))
@@ -109,7 +120,7 @@ pub(super) fn write(admin: &Admin, call: &Call, kind: Kind, write: Write) -> Res
     call.only(&["dry_run"])?;
     let dry = call.flag("dry_run")?;
     let given = if write == Write::Delete { Value::Null } else { Value::Object(call.object()?) };
-    let name = name(call, &given, write)?;
+    let name = name(call, &given, kind, write)?;
     declared_nowhere(admin, kind, &name)?;
     let control = control(admin)?;
     let author = author(call);
@@ -127,7 +138,7 @@ pub(super) fn write(admin: &Admin, call: &Call, kind: Kind, write: Write) -> Res
     let tag = state.find(kind, &name).map(|record| view::record(record).tag).unwrap_or_default();
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
     let answer = answer::with(answer::json(status, &body), ETAG, &tag);
-    Ok(if is_new { answer::with(answer, LOCATION, &format!("{}/{name}", root(kind))) } else { answer })
+    Ok(if is_new { answer::with(answer, LOCATION, &format!("{}/{}", root(kind), utf8_percent_encode(&name, SEGMENT))) } else { answer })
 }
 
 pub(super) fn author(call: &Call) -> Author {
@@ -135,7 +146,7 @@ pub(super) fn author(call: &Call) -> Author {
 }
 
 /// The name in the path, or that in the body of a creation. If both are there they must be the same.
-fn name(call: &Call, given: &Value, write: Write) -> Result<String, Problem> {
+fn name(call: &Call, given: &Value, kind: Kind, write: Write) -> Result<String, Problem> {
     let named = match given.get("name") {
         None | Some(Value::Null) => None,
         Some(Value::String(name)) => Some(name.as_str()),
@@ -149,7 +160,7 @@ fn name(call: &Call, given: &Value, write: Write) -> Result<String, Problem> {
         }
         (_, _) => call.name(),
     };
-    check_name(name)?;
+    check_name(kind, name)?;
     Ok(name.to_owned())
 }
 

@@ -36,6 +36,7 @@ pub(super) enum Action {
     Audit,
     OpenApi,
     Playground,
+    Usage,
 }
 
 /// One entry of the table.
@@ -55,6 +56,11 @@ const MODELS: &str = "/api/v1/llm/models";
 const MODEL: &str = "/api/v1/llm/models/{name}";
 const CLIENTS: &str = "/api/v1/clients";
 const CLIENT: &str = "/api/v1/clients/{name}";
+
+const PRICES: &str = "/api/v1/llm/prices";
+const PRICE: &str = "/api/v1/llm/prices/{name}";
+const RATES: &str = "/api/v1/llm/exchange-rates";
+const RATE: &str = "/api/v1/llm/exchange-rates/{name}";
 
 /// A `GET` answers `HEAD` too.
 pub(super) static ROUTES: &[Route] = &[
@@ -88,6 +94,19 @@ pub(super) static ROUTES: &[Route] = &[
     route(Method::DELETE, CLIENT, Permission::ClientsWrite, Action::Write(Kind::Client, Write::Delete)),
     route(Method::POST, "/api/v1/clients/{name}/keys", Permission::ClientsWrite, Action::IssueKey),
     route(Method::DELETE, "/api/v1/clients/{name}/keys/{id}", Permission::ClientsWrite, Action::RevokeKey),
+    route(Method::GET, PRICES, Permission::PricesRead, Action::List(Kind::Price)),
+    route(Method::POST, PRICES, Permission::PricesWrite, Action::Write(Kind::Price, Write::Create)),
+    route(Method::GET, PRICE, Permission::PricesRead, Action::Get(Kind::Price)),
+    route(Method::PUT, PRICE, Permission::PricesWrite, Action::Write(Kind::Price, Write::Replace)),
+    route(Method::PATCH, PRICE, Permission::PricesWrite, Action::Write(Kind::Price, Write::Patch)),
+    route(Method::DELETE, PRICE, Permission::PricesWrite, Action::Write(Kind::Price, Write::Delete)),
+    route(Method::GET, RATES, Permission::PricesRead, Action::List(Kind::ExchangeRate)),
+    route(Method::POST, RATES, Permission::PricesWrite, Action::Write(Kind::ExchangeRate, Write::Create)),
+    route(Method::GET, RATE, Permission::PricesRead, Action::Get(Kind::ExchangeRate)),
+    route(Method::PUT, RATE, Permission::PricesWrite, Action::Write(Kind::ExchangeRate, Write::Replace)),
+    route(Method::PATCH, RATE, Permission::PricesWrite, Action::Write(Kind::ExchangeRate, Write::Patch)),
+    route(Method::DELETE, RATE, Permission::PricesWrite, Action::Write(Kind::ExchangeRate, Write::Delete)),
+    route(Method::GET, "/api/v1/llm/usage", Permission::UsageRead, Action::Usage),
     route(Method::GET, "/api/v1/audit", Permission::AuditRead, Action::Audit),
     route(Method::GET, "/api/v1/config", Permission::ConfigRead, Action::Config),
     route(Method::POST, "/api/v1/config/validate", Permission::ConfigReload, Action::ConfigValidate),

@@ -50,6 +50,30 @@ const MODEL: Shape = Shape {
 
 const CLIENT: Shape = Shape { kind: Kind::Client, fields: &[], config: &["budget", "limit", "models"] };
 
+const PRICE: Shape = Shape {
+    kind: Kind::Price,
+    fields: &[],
+    config: &[
+        "above",
+        "audio_input",
+        "audio_output",
+        "cache_read",
+        "cache_write",
+        "cache_write_1h",
+        "currency",
+        "image_input",
+        "image_output",
+        "input",
+        "output",
+        "per",
+        "reasoning",
+        "request",
+        "tiers",
+    ],
+};
+
+const EXCHANGE_RATE: Shape = Shape { kind: Kind::ExchangeRate, fields: &[], config: &["rate"] };
+
 /// What a model is for. Tells people; requests are not judged by it.
 pub(super) const MODEL_TYPES: [&str; 8] = ["chat", "completion", "embedding", "rerank", "moderation", "image", "audio", "other"];
 
@@ -58,17 +82,37 @@ pub(super) fn shape(kind: Kind) -> &'static Shape {
         Kind::Provider => &PROVIDER,
         Kind::Model => &MODEL,
         Kind::Client => &CLIENT,
+        Kind::Price => &PRICE,
+        Kind::ExchangeRate => &EXCHANGE_RATE,
     }
 }
 
 /// The first letter to last: what a name in the API is, as in the file.
-pub(super) fn check_name(name: &str) -> Result<(), Problem> {
-    let is_right = (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'));
-    if is_right {
-        Ok(())
-    } else {
-        Err(Problem::bad("invalid_value", "name", "a name has letters, digits, `-`, `_` and `.`, at most 128 of them"))
-    }
+pub(super) fn check_name(kind: Kind, name: &str) -> Result<(), Problem> {
+    let (is_right, rule) = match kind {
+        Kind::Provider | Kind::Model | Kind::Client => (is_word(name), "a name has letters, digits, `-`, `_` and `.`, at most 128 of them"),
+        Kind::Price => (
+            (3..=384).contains(&name.len())
+                && !name.chars().any(char::is_control)
+                && name.split_once('/').is_some_and(|(provider, model)| is_word(provider) && !model.is_empty()),
+            "a price's name is `provider/model`, or `provider/*` for all models of a provider, and is escaped in a path (`%2F`)",
+        ),
+        Kind::ExchangeRate => {
+            (is_pair(name), "an exchange rate's name is `USD-CNY`, or `USD-CNY@2026-01-31` for one that holds from a day on")
+        }
+    };
+    if is_right { Ok(()) } else { Err(Problem::bad("invalid_value", "name", rule)) }
+}
+
+fn is_word(name: &str) -> bool {
+    (1..=128).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+fn is_pair(name: &str) -> bool {
+    let (pair, since) = name.split_once('@').map_or((name, None), |(pair, since)| (pair, Some(since)));
+    let currency = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+    pair.split_once('-').is_some_and(|(from, to)| currency(from) && currency(to))
+        && since.is_none_or(|since| since.parse::<jiff::civil::Date>().is_ok_and(|day| day.to_string() == since))
 }
 
 impl Shape {
@@ -117,6 +161,7 @@ impl Shape {
                 };
             }
             Kind::Client => body["keys"] = keys.cloned().unwrap_or_else(|| json!([])),
+            Kind::Price | Kind::ExchangeRate => {}
         }
         Ok(body)
     }
@@ -173,6 +218,26 @@ mod tests {
         assert_eq!(body(Kind::Model, json!({"model_type": "x"})).unwrap_err(), (400, "invalid_value", Some("model_type".into())));
         let full = json!({"config": {}, "is_active": true, "model_type": "chat", "parameters": {}});
         assert_eq!(body(Kind::Model, json!({"status": {"source": "store"}, "config": {"cache": null}})).unwrap(), full);
+    }
+
+    #[test]
+    fn names_are_of_their_kinds_form() {
+        for (kind, name, expected) in [
+            (Kind::Provider, "a.b-c_1", true),
+            (Kind::Provider, "a/b", false),
+            (Kind::Price, "openai/gpt-4o", true),
+            (Kind::Price, "openrouter/vendor/model:free", true),
+            (Kind::Price, "openai/*", true),
+            (Kind::Price, "openai", false),
+            (Kind::Price, "openai/", false),
+            (Kind::ExchangeRate, "USD-CNY", true),
+            (Kind::ExchangeRate, "USD-CNY@2026-01-31", true),
+            (Kind::ExchangeRate, "USD-CNY@2026-1-31", false),
+            (Kind::ExchangeRate, "usd-cny", false),
+            (Kind::ExchangeRate, "USD", false),
+        ] {
+            assert_eq!(check_name(kind, name).is_ok(), expected, "{kind:?} {name}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::answer::Problem;
 use super::call::Call;
-use crate::config::Config;
+use crate::config::{Config, exchange_name};
 use crate::control::{is_active, mask};
 use crate::store::{Kind, Record};
 
@@ -52,6 +52,7 @@ fn with_status(kind: Kind, name: &str, stored: &Value, record: Option<&Record>) 
             let shown_key = |key: &Value| json!({"id": key.get("id"), "created_at": key.get("created_at")});
             status["keys"] = keys.iter().map(shown_key).collect();
         }
+        Kind::Price | Kind::ExchangeRate => {}
     }
     shown["config"] = config.into();
     shown["is_active"] = is_active(stored).into();
@@ -62,7 +63,11 @@ fn with_status(kind: Kind, name: &str, stored: &Value, record: Option<&Record>) 
 /// What the files declare of a kind, by name.
 pub(super) fn declared(config: &Config, kind: Kind, in_store: &dyn Fn(&str) -> bool) -> BTreeMap<String, Shown> {
     let document: Value = serde_json::from_str(&config.effective.document).unwrap_or(Value::Null);
-    let entries: Vec<(String, Map<String, Value>)> = match document.get(kind.section()) {
+    let section = kind.section().split('.').try_fold(&document, |within, key| within.get(key));
+    let entries: Vec<(String, Map<String, Value>)> = match section {
+        Some(Value::Array(items)) if kind == Kind::ExchangeRate => {
+            items.iter().filter_map(|item| exchange_rate(item.as_object()?)).collect()
+        }
         Some(Value::Object(named)) => {
             named.iter().map(|(name, value)| (name.clone(), value.as_object().cloned().unwrap_or_default())).collect()
         }
@@ -93,6 +98,7 @@ pub(super) fn declared(config: &Config, kind: Kind, in_store: &dyn Fn(&str) -> b
                     entry.shift_remove("key_sha256");
                     status["keys"] = json!([]);
                 }
+                Kind::Price | Kind::ExchangeRate => {}
             }
             shown["config"] = entry.into();
             shown["is_active"] = true.into();
@@ -100,6 +106,13 @@ pub(super) fn declared(config: &Config, kind: Kind, in_store: &dyn Fn(&str) -> b
             (name, Shown { body: shown, tag: tag.clone() })
         })
         .collect()
+}
+
+fn exchange_rate(item: &Map<String, Value>) -> Option<(String, Map<String, Value>)> {
+    let text = |key: &str| item.get(key).and_then(Value::as_str);
+    let name = exchange_name(text("from")?, text("to")?, text("since"));
+    let rate = item.iter().filter(|(key, _)| *key == "rate").map(|(key, rate)| (key.clone(), rate.clone()));
+    Some((name, rate.collect()))
 }
 
 /// A page of a list that is sorted by name: `limit` entries after `cursor`.

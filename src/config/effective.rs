@@ -38,7 +38,7 @@ const OPEN: &[&str] = &[
 pub struct Effective {
     /// JSON, in the form of the file.
     pub document: String,
-    /// Where each provider, model and client is declared, as `file:line:column`, by names like `providers.openai`.
+    /// Where each provider, model, client, price and exchange rate is declared, as `file:line:column`, by names like `providers.openai`.
     pub places: BTreeMap<String, String>,
 }
 
@@ -56,9 +56,23 @@ pub fn effective(root: &Node, sources: &[SourceText], show: &dyn Fn(&str) -> Str
                     places.insert(format!("{}.{}", entry.key, item.key), place(item.at));
                 }
             }
+            ("prices", Value::Map(_)) => {
+                let below = |key: &str| entry.value.entries().iter().find(|entry| entry.key == key).map(|entry| &entry.value);
+                for item in below("overrides").map(Node::entries).unwrap_or_default() {
+                    places.insert(format!("prices.overrides.{}", item.key), place(item.at));
+                }
+                if let Some(Value::List(items)) = below("exchange").map(|list| &list.value) {
+                    for item in items {
+                        let of = |key| text_of(item, key);
+                        if let (Some(from), Some(to)) = (of("from"), of("to")) {
+                            places.insert(format!("prices.exchange.{}", exchange_name(from, to, of("since"))), place(item.at));
+                        }
+                    }
+                }
+            }
             ("clients", Value::List(items)) => {
                 for item in items {
-                    if let Some(name) = name_of(item) {
+                    if let Some(name) = text_of(item, "name") {
                         places.insert(format!("clients.{name}"), place(item.at));
                     }
                 }
@@ -69,8 +83,14 @@ pub fn effective(root: &Node, sources: &[SourceText], show: &dyn Fn(&str) -> Str
     Effective { document: json(root, "", show).to_string(), places }
 }
 
-fn name_of(item: &Node) -> Option<&str> {
-    let named = item.entries().iter().find(|entry| entry.key == "name")?;
+/// What an exchange rate is called: `USD-CNY`, and `USD-CNY@2026-01-31` for one that holds from a day on.
+pub fn exchange_name(from: &str, to: &str, since: Option<&str>) -> String {
+    let since = since.map(|day| format!("@{day}")).unwrap_or_default();
+    format!("{from}-{to}{since}")
+}
+
+fn text_of<'a>(item: &'a Node, key: &str) -> Option<&'a str> {
+    let named = item.entries().iter().find(|entry| entry.key == key)?;
     if let Value::Scalar(scalar) = &named.value.value { Some(&scalar.text) } else { None }
 }
 

@@ -292,12 +292,17 @@ impl<'a> Loader<'a> {
     fn merge_names(&mut self, section: &str, old: &mut Vec<Entry>, new: Vec<Entry>) {
         let mut places: HashMap<String, Position> = old.iter().map(|entry| (entry.key.clone(), entry.at)).collect();
         for entry in new {
-            match places.get(&entry.key) {
-                Some(&first) => self.twice(entry.at, format!("{section}.{}", entry.key), first),
-                None => {
-                    places.insert(entry.key.clone(), entry.at);
-                    old.push(entry);
-                }
+            let Some(&first) = places.get(&entry.key) else {
+                places.insert(entry.key.clone(), entry.at);
+                old.push(entry);
+                continue;
+            };
+            // Prices have their names one level deeper.
+            let there = old.iter_mut().find(|old| section == "prices" && old.key == entry.key);
+            match (there.map(|there| &mut there.value.value), entry.value.value) {
+                (Some(Value::Map(old)), Value::Map(new)) => self.merge_names(&format!("{section}.{}", entry.key), old, new),
+                (Some(Value::List(old)), Value::List(new)) => old.extend(new),
+                _ => self.twice(entry.at, format!("{section}.{}", entry.key), first),
             }
         }
     }

@@ -35,7 +35,7 @@ mod tests;
 
 pub use check::VendorFacts;
 pub use diagnostic::{Diagnostic, LoadError, Severity, Snippet};
-pub use effective::{Effective, MASKED};
+pub use effective::{Effective, MASKED, exchange_name};
 pub use env::from_environment;
 pub use files::hash_files;
 pub use hedge::HedgeAfter;

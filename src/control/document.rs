@@ -22,6 +22,19 @@ pub fn document(records: &[Record]) -> String {
     if !clients.is_empty() {
         sections.insert(Kind::Client.section().to_owned(), clients.into());
     }
+    let of = |kind: Kind| records.iter().filter(move |record| record.kind == kind).filter(|record| is_active(&body(record)));
+    let overrides: Map<String, Value> = of(Kind::Price).map(|record| (record.name.clone(), section(Kind::Price, body(record)))).collect();
+    let exchange: Vec<Value> = of(Kind::ExchangeRate).map(exchange_rate).collect();
+    let mut prices = Map::new();
+    if !overrides.is_empty() {
+        prices.insert("overrides".into(), overrides.into());
+    }
+    if !exchange.is_empty() {
+        prices.insert("exchange".into(), exchange.into());
+    }
+    if !prices.is_empty() {
+        sections.insert("prices".into(), prices.into());
+    }
     if sections.is_empty() { String::new() } else { Value::Object(sections).to_string() }
 }
 
@@ -43,6 +56,18 @@ fn section(kind: Kind, body: Value) -> Value {
         config.insert("type".into(), body.get("provider_type").cloned().unwrap_or(Value::Null));
     }
     Value::Object(config)
+}
+
+/// The name says which currencies, and from when on: `USD-CNY@2026-01-31`.
+fn exchange_rate(record: &Record) -> Value {
+    let (pair, since) = record.name.split_once('@').map_or((record.name.as_str(), None), |(pair, since)| (pair, Some(since)));
+    let (from, to) = pair.split_once('-').unwrap_or((pair, ""));
+    let rate = section(Kind::ExchangeRate, body(record)).get("rate").cloned();
+    let mut entry = json!({"from": from, "to": to, "rate": rate});
+    if let (Some(entry), Some(since)) = (entry.as_object_mut(), since) {
+        entry.insert("since".into(), since.into());
+    }
+    entry
 }
 
 fn client(record: &Record) -> Value {
@@ -75,6 +100,12 @@ mod tests {
             record(Kind::Model, "m", json!({"config": {"strategy": "failover"}})),
             record(Kind::Client, "c", json!({"config": {"models": ["m"]}, "keys": [{"id": "1", "sha256": "ab"}], "is_active": false})),
         ];
+        let rate = |name: &str| record(Kind::ExchangeRate, name, json!({"config": {"rate": 7.1}}));
+        let money =
+            [record(Kind::Price, "p/m", json!({"config": {"input": 1, "output": "2.5"}})), rate("USD-CNY"), rate("USD-EUR@2026-01-31")];
+        let read: Value = serde_json::from_str(&document(&money)).unwrap();
+        let exchange = json!([{"from": "USD", "to": "CNY", "rate": 7.1}, {"from": "USD", "to": "EUR", "rate": 7.1, "since": "2026-01-31"}]);
+        assert_eq!(read, json!({"prices": {"overrides": {"p/m": {"input": 1, "output": "2.5"}}, "exchange": exchange}}));
         let read: Value = serde_json::from_str(&document(&records)).unwrap();
         assert_eq!(
             read,

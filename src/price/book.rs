@@ -5,7 +5,6 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use parking_lot::Mutex;
 use serde::Serialize;
 
 use super::catalogue;
@@ -13,7 +12,7 @@ use super::exchange::{Exchange, ExchangeRate};
 use super::money::Currency;
 use super::schedule::Schedule;
 
-/// Prices and rates from one source.
+/// Prices and rates beside the built-in ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Layer {
     /// By `provider/model`, as the configuration names the provider; `provider/*` is for all models without one of their own.
@@ -30,11 +29,10 @@ pub struct Book {
 }
 
 impl Book {
-    /// `live` is over `file`, which is over the built-in prices.
-    pub fn new(currency: Currency, file: &Layer, live: &Layer) -> Self {
-        let prices = file.prices.iter().chain(&live.prices).map(|(name, price)| (name.clone(), Arc::new(price.clone()))).collect();
-        let rates = file.rates.iter().chain(&live.rates).copied().collect();
-        Self { version: version(currency, file, live), currency, prices, exchange: Exchange::new(rates) }
+    /// `own` is over the built-in prices.
+    pub fn new(currency: Currency, own: &Layer) -> Self {
+        let prices = own.prices.iter().map(|(name, price)| (name.clone(), Arc::new(price.clone()))).collect();
+        Self { version: version(currency, own), currency, prices, exchange: Exchange::new(own.rates.clone()) }
     }
 
     /// Names these prices: the same ones have the same name in every process.
@@ -63,10 +61,10 @@ impl Book {
     }
 }
 
-fn version(currency: Currency, file: &Layer, live: &Layer) -> Arc<str> {
+fn version(currency: Currency, own: &Layer) -> Arc<str> {
     let mut version = catalogue::version();
-    if [file, live].iter().any(|layer| **layer != Layer::default()) || currency != Currency::USD {
-        let text = serde_json::to_vec(&(currency, file, live)).unwrap_or_default();
+    if *own != Layer::default() || currency != Currency::USD {
+        let text = serde_json::to_vec(&(currency, own)).unwrap_or_default();
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &text);
         version.push('+');
         for byte in digest.as_ref().iter().take(6) {
@@ -77,45 +75,20 @@ fn version(currency: Currency, file: &Layer, live: &Layer) -> Arc<str> {
 }
 
 /// The book in force.
-pub struct Prices {
-    book: ArcSwap<Book>,
-    layers: Mutex<(Currency, Layer, Layer)>,
-}
+pub struct Prices(ArcSwap<Book>);
 
 impl Prices {
-    pub fn new(currency: Currency, file: Layer) -> Self {
-        let live = Layer::default();
-        Self { book: ArcSwap::from_pointee(Book::new(currency, &file, &live)), layers: Mutex::new((currency, file, live)) }
+    pub fn new(currency: Currency, own: &Layer) -> Self {
+        Self(ArcSwap::from_pointee(Book::new(currency, own)))
     }
 
     pub fn book(&self) -> Guard<Arc<Book>> {
-        self.book.load()
+        self.0.load()
     }
 
-    /// What the configuration says now. Whatever was set at run time stays over it.
-    pub fn set_file(&self, currency: Currency, file: Layer) {
-        let mut layers = self.layers.lock();
-        (layers.0, layers.1) = (currency, file);
-        self.replace(&layers);
-    }
-
-    /// Changes what is set at run time; the next request is billed by it. Returns the version that names the result.
-    pub fn update_live(&self, change: impl FnOnce(&mut Layer)) -> Arc<str> {
-        let mut layers = self.layers.lock();
-        change(&mut layers.2);
-        self.replace(&layers)
-    }
-
-    /// What is set at run time.
-    pub fn live(&self) -> Layer {
-        self.layers.lock().2.clone()
-    }
-
-    fn replace(&self, (currency, file, live): &(Currency, Layer, Layer)) -> Arc<str> {
-        let book = Book::new(*currency, file, live);
-        let version = Arc::clone(&book.version);
-        self.book.store(Arc::new(book));
-        version
+    /// What the configuration says now; the next request is billed by it.
+    pub fn set(&self, currency: Currency, own: &Layer) {
+        self.0.store(Arc::new(Book::new(currency, own)));
     }
 }
 
@@ -133,19 +106,22 @@ mod tests {
     }
 
     #[test]
-    fn a_price_set_at_run_time_is_over_the_files_and_that_over_the_built_in_one() {
-        let file =
-            Layer { prices: BTreeMap::from([("main/gpt-4o".to_owned(), flat(2)), ("own/*".to_owned(), flat(3))]), rates: Vec::new() };
-        let prices = Prices::new(Currency::USD, file);
+    fn a_price_of_ones_own_is_over_the_built_in_one() {
+        let layer = |main: u64| {
+            let prices = BTreeMap::from([("main/gpt-4o".to_owned(), flat(main)), ("own/*".to_owned(), flat(3))]);
+            Layer { prices, rates: Vec::new() }
+        };
+        let prices = Prices::new(Currency::USD, &layer(2));
         let input = |provider: &str, model: &str| {
             prices.book().find(provider, Some("openai"), model).unwrap().rate(Kind::Input, ServiceTier::Standard, 0, 0).unwrap()
         };
         assert_eq!((input("main", "gpt-4o"), input("own", "x"), input("main", "gpt-4o-mini")), (2, 3, 150_000_000));
         let before = Arc::clone(prices.book().version());
-        let after = prices.update_live(|live| drop(live.prices.insert("main/gpt-4o".to_owned(), flat(7))));
-        assert_ne!(before, after);
+        prices.set(Currency::USD, &layer(7));
+        assert_ne!(before, *prices.book().version());
         assert_eq!(input("main", "gpt-4o"), 7);
-        assert_eq!(prices.update_live(|live| live.prices.clear()), before, "the same prices have the same name");
+        prices.set(Currency::USD, &layer(2));
+        assert_eq!(before, *prices.book().version(), "the same prices have the same name");
         assert!(prices.book().find("main", None, "gpt-4o-mini").is_none());
     }
 }

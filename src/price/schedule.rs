@@ -59,7 +59,8 @@ pub enum When {
 }
 
 impl When {
-    fn holds(self, at: u64) -> bool {
+    /// Whether it holds at a Unix second.
+    pub fn holds(self, at: u64) -> bool {
         match self {
             Self::Always => true,
             Self::From(start) => at >= start,

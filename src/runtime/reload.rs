@@ -124,7 +124,7 @@ impl Runtime {
         let vault = Vault::new(settings::vault(&config.signatures), metrics.signatures.entries.clone(), metrics.signatures.bytes.clone());
         let records = Records::new(metrics.telemetry.dropped.clone());
         let (currency, layer) = settings::prices(&config.prices);
-        let prices = Arc::new(Prices::new(currency, layer));
+        let prices = Arc::new(Prices::new(currency, &layer));
         let ledger = Arc::new(Ledger::new(&metrics.money));
         let snapshot = Snapshot::build(config, &origins, &live, &metrics, &prices, None)?;
         Ok(Self {
@@ -228,7 +228,7 @@ impl Runtime {
         snapshot.commit(Instant::now());
         self.cache.resize(snapshot.config.cache.max_bytes, snapshot.config.cache.max_entry);
         let (currency, layer) = settings::prices(&snapshot.config.prices);
-        self.prices.set_file(currency, layer);
+        self.prices.set(currency, &layer);
         self.vault.rebound(settings::vault(&snapshot.config.signatures));
         self.snapshot.store(Arc::new(snapshot));
         self.metrics.config_last_success.set(status.last_success as f64);

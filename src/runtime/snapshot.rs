@@ -183,6 +183,11 @@ impl ProviderEntry {
         entry
     }
 
+    /// The models that the configuration names, in no order.
+    pub fn named(&self) -> impl Iterator<Item = &str> {
+        self.named.iter().map(String::as_str)
+    }
+
     /// The target of a model.
     pub fn target(&self, model: &str) -> Arc<Target> {
         let mut targets = self.targets.lock();

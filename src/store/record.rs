@@ -8,25 +8,31 @@ pub enum Kind {
     Provider,
     Model,
     Client,
+    Price,
+    ExchangeRate,
 }
 
 impl Kind {
-    pub const ALL: [Self; 3] = [Self::Provider, Self::Model, Self::Client];
+    pub const ALL: [Self; 5] = [Self::Provider, Self::Model, Self::Client, Self::Price, Self::ExchangeRate];
 
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Provider => "provider",
             Self::Model => "model",
             Self::Client => "client",
+            Self::Price => "price",
+            Self::ExchangeRate => "exchange_rate",
         }
     }
 
-    /// The section of the configuration it belongs to.
+    /// The section of the configuration it belongs to, with dots between the keys that lead there.
     pub fn section(self) -> &'static str {
         match self {
             Self::Provider => "providers",
             Self::Model => "models",
             Self::Client => "clients",
+            Self::Price => "prices.overrides",
+            Self::ExchangeRate => "prices.exchange",
         }
     }
 

@@ -9,6 +9,7 @@ mod postgres;
 
 mod crud;
 mod killed;
+mod money;
 mod replicas;
 mod roles;
 mod rotation;
