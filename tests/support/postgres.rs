@@ -1,6 +1,8 @@
 //! A PostgreSQL server of the test's own, in a folder of its own, reached by a Unix socket in it.
+#![allow(dead_code, reason = "each test uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test may fail, and may wait")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -35,6 +37,15 @@ impl Server {
 
     pub fn url(&self) -> String {
         format!("host={} user=sidecar dbname=postgres", self.folder.path().display())
+    }
+
+    /// The processes that serve connections which are kept.
+    pub fn connections(&self) -> BTreeSet<i32> {
+        let sql = "SELECT pid FROM pg_stat_activity WHERE application_name = 'llm-sidecar'";
+        let asked =
+            self.command("psql").args(["-U", "sidecar", "-d", "postgres", "-Atc", sql, "-h"]).arg(self.folder.path()).output().unwrap();
+        assert!(asked.status.success(), "{}", String::from_utf8_lossy(&asked.stderr));
+        String::from_utf8(asked.stdout).unwrap().lines().map(|line| line.parse().unwrap()).collect()
     }
 
     pub fn run(&mut self) {
