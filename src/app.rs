@@ -18,7 +18,7 @@ use tracing_subscriber::EnvFilter;
 use crate::admin::{LogLevel, SetLevel};
 use crate::base::secret::Secret;
 use crate::config::{self, Config, LogFormat, Overrides, SealedValues, Source};
-use crate::control::Control as ControlPlane;
+use crate::control::{Control as ControlPlane, watch_rollouts};
 use crate::kms::Keys;
 use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
@@ -227,6 +227,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
         reloaded,
         control: control.clone(),
     });
+    tokio::spawn(watch_rollouts(Arc::clone(&runtime), control.clone()));
     let mut news = control.map(store::listen).transpose()?;
     for listener in listeners {
         let admin = Arc::clone(&admin);

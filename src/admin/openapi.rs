@@ -1,5 +1,5 @@
 //! The API's description, in OpenAPI 3.1: made from the table of routes, so that it names exactly what is there, but for the dashboard's
-//! files and its playground, whose requests and answers are those of chat completions.
+//! files.
 #![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
 use serde_json::{Map, Value, json};
@@ -44,7 +44,7 @@ const AUDIT: &[(&str, &str)] = &[("limit", "limit"), ("before", "number"), ("aft
 /// The document, as it is served and as it lies in `docs/openapi.json`.
 pub fn document() -> Value {
     let mut paths = Map::new();
-    for route in ROUTES.iter().filter(|route| !matches!(route.action, Action::Root | Action::Asset | Action::Playground)) {
+    for route in ROUTES.iter().filter(|route| !matches!(route.action, Action::Root | Action::Asset)) {
         let path = paths.entry(route.path).or_insert_with(|| json!({}));
         path[route.method.as_str().to_lowercase()] = operation(route);
     }
@@ -110,6 +110,11 @@ fn operation(route: &Route) -> Value {
         "parameters": parameters,
         "responses": responses,
     });
+    if route.action == Action::Playground {
+        operation["parameters"] = json!([{"name": "x-llm-client-key", "in": "header", "required": false, "schema": {"type": "string"},
+            "description": "A key of a client, needed where there are clients."}]);
+        operation["responses"] = playground();
+    }
     if let Some((schema, optional)) = &about.body {
         let kind = if matches!(route.action, Action::Write(_, Write::Patch)) { "application/merge-patch+json" } else { "application/json" };
         operation["requestBody"] = json!({"required": !optional, "content": {kind: {"schema": reference(schema)}}});
@@ -119,6 +124,17 @@ fn operation(route: &Route) -> Value {
         operation["x-permission"] = needs.as_str().into();
     }
     operation
+}
+
+/// The answers are those of chat completions, and each error of theirs may come, beside the admin API's own.
+fn playground() -> Value {
+    let object = json!({"schema": reference("Object")});
+    json!({
+        "200": {"description": "The completion.", "content": {"application/json": object, "text/event-stream": {"schema": {"type": "string"}}}},
+        "default": {"description": "Refused, by the admin API or as a chat completion is.", "content": {
+            "application/problem+json": {"schema": reference("Problem")}, "application/json": object,
+        }},
+    })
 }
 
 fn reference(schema: &str) -> Value {
@@ -156,7 +172,10 @@ fn about(action: Action) -> About {
         Action::ConfigStatus => plain("Whether what runs is what the sources say", "config", "ConfigStatus"),
         Action::ConfigValidate => plain("What a reload would change", "config", "Validation"),
         Action::ConfigReload => About { problems: &["503"], ..plain("Reads the files anew", "config", "ConfigStatus") },
-        Action::Playground => plain("A chat completion by way of the sidecar", "playground", "Object"),
+        Action::Playground => About {
+            body: Some(("ChatRequest".into(), false)),
+            ..plain("A chat completion by way of the sidecar, whole or as a stream of events", "playground", "Object")
+        },
         Action::Limits => plain("Every limit as it stands", "limits", "Limits"),
         Action::Breakers => plain("Every breaker that has seen a request", "breakers", "Breakers"),
         Action::BreakersForceOpen => About { query: FORCE, problems: &["503"], ..plain("Opens breakers by hand", "breakers", "Changed") },

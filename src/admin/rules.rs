@@ -4,7 +4,7 @@ use http::StatusCode;
 use serde_json::{Map, Value};
 
 use super::answer::Problem;
-use crate::control::check_url;
+use crate::config::check_url;
 use crate::vendor;
 
 /// Where a provider's key goes: a key that is kept must not go elsewhere than before.

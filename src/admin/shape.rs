@@ -1,6 +1,7 @@
 //! The JSON form of what the API makes, and which of it is taken.
 #![expect(clippy::indexing_slicing, reason = "JSON: what is read and not there is null, and what is written to was made an object here")]
 
+use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::answer::Problem;
@@ -74,6 +75,9 @@ const PRICE: Shape = Shape {
 
 const EXCHANGE_RATE: Shape = Shape { kind: Kind::ExchangeRate, fields: &[], config: &["rate"] };
 
+/// Fields by which somebody might hope to become more than he is.
+const RIGHTS: [&str; 8] = ["role", "roles", "permission", "permissions", "scope", "scopes", "is_admin", "admin"];
+
 /// What a model is for. Tells people; requests are not judged by it.
 pub(super) const MODEL_TYPES: [&str; 8] = ["chat", "completion", "embedding", "rerank", "moderation", "image", "audio", "other"];
 
@@ -118,6 +122,10 @@ fn is_pair(name: &str) -> bool {
 impl Shape {
     /// The record's body in its full form, or what is wrong with the form of `given`. `keys` are a client's.
     pub(super) fn body(&self, given: &Map<String, Value>, keys: Option<&Value>) -> Result<Value, Problem> {
+        if let Some(right) = given.keys().find(|field| RIGHTS.contains(&field.as_str())) {
+            let detail = "who may do what is said by the configuration's file alone; nobody is given rights through the API";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "rights_not_given", detail).at(right.clone()));
+        }
         for field in given.keys() {
             let common = ["name", "config", "is_active", "status"];
             if !common.contains(&field.as_str()) && !self.fields.contains(&field.as_str()) {
@@ -210,7 +218,8 @@ mod tests {
     #[test]
     fn what_is_not_known_is_named() {
         let refused = |given: Value| body(Kind::Provider, given).unwrap_err();
-        assert_eq!(refused(json!({"provider_type": "openai", "role": "admin"})), (400, "unknown_parameter", Some("role".into())));
+        assert_eq!(refused(json!({"provider_type": "openai", "role": "admin"})), (403, "rights_not_given", Some("role".into())));
+        assert_eq!(refused(json!({"provider_type": "openai", "rank": 1})), (400, "unknown_parameter", Some("rank".into())));
         let tls = json!({"provider_type": "openai", "config": {"tls": {"ca": "/etc/shadow"}}});
         assert_eq!(refused(tls), (400, "unknown_parameter", Some("config.tls".into())));
         assert_eq!(refused(json!({})), (400, "missing_required_parameter", Some("provider_type".into())));

@@ -1,5 +1,6 @@
 //! Floor 0: small types every other floor uses. Nothing here knows of HTTP clients, vendors or configuration.
 
+pub mod address;
 pub mod bounded;
 pub mod id;
 pub mod json;

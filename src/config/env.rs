@@ -68,6 +68,7 @@ pub fn from_environment(vendors: &[VendorFacts], env: &dyn Fn(&str) -> Option<St
         log: Log::default(),
         telemetry: telemetry_of_environment(env),
         alerts: None,
+        rollout: None,
         warnings: Vec::new(),
         files: Vec::new(),
         hash: hash_files(&[]),

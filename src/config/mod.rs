@@ -29,6 +29,7 @@ mod source;
 mod suggest;
 mod text;
 mod types;
+mod url_policy;
 
 #[cfg(test)]
 mod tests;
@@ -47,3 +48,4 @@ pub use schema::schema;
 pub use sealed::{Found, MakeSealer, SealedValues, record};
 pub use source::Source;
 pub use types::*;
+pub use url_policy::{check_url, is_named};

@@ -7,6 +7,7 @@ mod cloud;
 mod limit;
 mod login;
 mod money;
+mod rollout;
 mod route;
 mod secrets;
 mod store;
@@ -27,6 +28,7 @@ pub use cloud::*;
 pub use limit::*;
 pub use login::*;
 pub use money::*;
+pub use rollout::*;
 pub use route::*;
 pub use secrets::*;
 pub use store::*;
@@ -74,6 +76,8 @@ pub struct File {
     pub telemetry: Telemetry,
     /// Alerts that are posted to a webhook. Absent: none; Prometheus can have its own.
     pub alerts: Option<Alerts>,
+    /// Going back by itself from a configuration that does worse than the one before. Absent: what is valid stays.
+    pub rollout: Option<Rollout>,
 }
 
 /// One text or a list of them.

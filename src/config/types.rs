@@ -6,6 +6,7 @@ mod cloud;
 mod limit;
 mod login;
 mod money;
+mod rollout;
 mod route;
 mod secrets;
 mod store;
@@ -25,6 +26,7 @@ pub use cloud::*;
 pub use limit::*;
 pub use login::*;
 pub use money::*;
+pub use rollout::*;
 pub use route::*;
 pub use secrets::*;
 pub use store::*;
@@ -64,6 +66,8 @@ pub struct Config {
     pub telemetry: Telemetry,
     /// `None` posts none.
     pub alerts: Option<Alerts>,
+    /// `None` never goes back.
+    pub rollout: Option<Rollout>,
     /// Keys that are understood but have no effect yet, and other advice, one line each.
     pub warnings: Vec<String>,
     /// Every file the configuration was read from, secrets and certificates included, and every folder an `include` pattern looks into.

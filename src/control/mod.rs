@@ -7,11 +7,11 @@
 mod change;
 mod document;
 mod key;
+mod rollout;
 mod secrets;
-mod url_policy;
 
 pub use change::{Author, Control, Done, Plan, Refusal, State};
 pub use document::{document, is_active};
 pub use key::NewKey;
+pub use rollout::watch_rollouts;
 pub use secrets::{SealProblem, keep_secrets, mask, seal_anew};
-pub use url_policy::check_url;

@@ -205,7 +205,7 @@ impl Metrics {
         begin(&self.hedged, "result", &["won", "lost", "denied"]);
         begin(&self.mirrored, "result", &["ok", "error", "skipped"]);
         begin(&self.shed, "reason", &["requests", "memory"]);
-        begin(&self.config_reloads, "result", &["ok", "error"]);
+        begin(&self.config_reloads, "result", &["ok", "error", "rolled_back"]);
     }
 
     /// OpenMetrics text.

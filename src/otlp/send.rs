@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::proto::Exported;
 use crate::config::{Otlp, OtlpProtocol};
-use crate::upstream::{Origin, Origins, Pool, RequestBody, unary};
+use crate::upstream::{Origin, Origins, Pool, Reach, RequestBody, unary};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!("CARGO_PKG_VERSION")));
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
@@ -68,7 +68,7 @@ impl Collector {
         let secure = url.scheme_str() == Some("https");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let origin = self.origins.get(secure, host, port, &otlp.tls).map_err(|why| wrong(&why))?;
+        let origin = self.origins.get(secure, host, port, &otlp.tls, Reach::Anywhere).map_err(|why| wrong(&why))?;
 
         let mut request = Request::new(RequestBody::empty());
         *request.method_mut() = Method::POST;

@@ -27,7 +27,7 @@ pub(super) fn in_band(error: &ApiError) -> AttemptClass {
 }
 
 /// The codes the sidecar gives itself; a vendor's own words are counted as one.
-const OWN_CODES: [&str; 45] = [
+const OWN_CODES: [&str; 46] = [
     "bad_host",
     "bad_path",
     "budget_exceeded",
@@ -66,6 +66,7 @@ const OWN_CODES: [&str; 45] = [
     "upstream_idle_timeout",
     "upstream_invalid_event",
     "upstream_invalid_response",
+    "upstream_not_allowed",
     "upstream_redirect",
     "upstream_reset",
     "upstream_stream_truncated",

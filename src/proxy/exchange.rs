@@ -198,8 +198,8 @@ pub(super) fn ambiguous(error: ApiError) -> Failed {
 }
 
 pub(super) fn send_failed(error: &SendError) -> Failed {
-    // A certificate does not become valid by asking again.
-    let hopeless = error.kind == SendErrorKind::TlsUntrusted;
+    // A certificate does not become valid by asking again, nor an address another.
+    let hopeless = matches!(error.kind, SendErrorKind::TlsUntrusted | SendErrorKind::Inside);
     let told = vendor_error::of_send(error);
     Failed { class: error.kind.class(), status: told.status, hopeless, error: told }
 }

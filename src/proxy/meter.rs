@@ -1,6 +1,7 @@
 //! One request's bookkeeping. The meter rides on the answer's body and fires exactly once, when the body ends, breaks or is
 //! dropped by the client: metrics, the access log, the record of use and the span.
 
+mod tally;
 mod telemetry;
 mod usage;
 
@@ -24,7 +25,7 @@ use crate::base::id;
 use crate::base::outcome::{AttemptClass, CacheResult, Outcome};
 use crate::cache::Recorder;
 use crate::chat::{ApiError, ErrorKind, Fault, Usage};
-use crate::runtime::{ClientEntry, Target};
+use crate::runtime::{ClientEntry, Tally, Target};
 
 /// What is known of a request so far.
 pub struct Meter {
@@ -72,6 +73,8 @@ pub struct Meter {
     trace: Option<Box<Trace>>,
     /// Bodies for the trace, where it is to have them.
     capture: Option<Box<Capture>>,
+    /// Where it is counted how the request ends.
+    tally: Option<Arc<Tally>>,
 }
 
 impl Meter {
@@ -120,6 +123,7 @@ impl Meter {
             recorder: None,
             trace: None,
             capture: None,
+            tally: None,
         }
     }
 
@@ -275,6 +279,7 @@ impl Meter {
     pub(super) fn failed(&mut self, error: &ApiError, outcome: Outcome) {
         self.error = Some(error.code.as_deref().unwrap_or("vendor_error").to_owned());
         self.outcome.get_or_insert(outcome);
+        self.count_failure(error);
         self.recorder = None;
         self.worker.runtime.metrics.error(super::classify::metric_code(error));
     }
@@ -374,6 +379,7 @@ impl Drop for Meter {
             let estimated = if self.attempt.is_some() { prompt + self.content_bytes.div_ceil(BYTES_PER_TOKEN) } else { 0 };
             grant.settle(Instant::now(), self.usage.map_or(estimated, |usage| usage.total()));
         }
+        self.count(outcome);
         self.record(outcome);
     }
 }

@@ -103,6 +103,7 @@ pub fn refuse<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, reques
 
 async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<Answer, ApiError> {
     let snapshot = worker.runtime.snapshot();
+    meter.count_for(&snapshot);
     meter.trace(&snapshot, request.headers());
     ingress::check_head(&request)?;
     let route = route::find(request.method(), request.uri().path())?;

@@ -241,8 +241,9 @@ pub(super) fn find<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, ApiE
     if path == CHAT && method == Method::POST {
         return Ok(Route::Chat { dialect: DialectId::OpenAiChat, address: Address::Body });
     }
-    if method == Method::CONNECT {
-        return Err(not_supported("CONNECT is not supported"));
+    // TRACE would repeat what was sent, keys included, and makes no sense at the end of a way.
+    if method == Method::CONNECT || method == Method::TRACE {
+        return Err(not_supported("CONNECT and TRACE are not supported"));
     }
     if !is_safe(path) {
         return Err(ApiError::new(

@@ -58,6 +58,7 @@ pub(super) fn of_send(error: &SendError) -> ApiError {
     tracing::debug!(%error, "no answer from the upstream");
     match error.kind {
         SendErrorKind::Dns => ApiError::upstream("upstream_dns", "the upstream's name could not be resolved"),
+        SendErrorKind::Inside => ApiError::upstream("upstream_not_allowed", "the upstream's name leads to an address that is not allowed"),
         SendErrorKind::Connect => ApiError::upstream("upstream_connect_failed", "the upstream could not be connected to"),
         SendErrorKind::ConnectTimeout => {
             ApiError::upstream("upstream_connect_failed", "the upstream did not accept the connection in time")

@@ -10,7 +10,7 @@ use super::credential::Credential;
 use super::live::Live;
 use crate::config::{self, Breaker, Limit, ProviderAuth, Retry, Timeouts};
 use crate::dialect::Quirks;
-use crate::upstream::{Origin, Origins};
+use crate::upstream::{Origin, Origins, Reach};
 use crate::vendor::catalogue::Auth;
 use crate::vendor::{Endpoint, Place, Vendor, path, vendor};
 
@@ -39,13 +39,13 @@ pub struct Provider {
 
 impl Provider {
     /// The error says what is wrong, without the key.
-    pub(super) fn new(source: &config::Provider, origins: &Origins, live: &Live) -> Result<Self, String> {
+    pub(super) fn new(source: &config::Provider, origins: &Origins, reach: Reach, live: &Live) -> Result<Self, String> {
         let vendor = vendor(&source.vendor).ok_or_else(|| format!("unknown vendor `{}`", source.vendor))?;
         let url: Uri = source.base_url.parse().map_err(|_| format!("base_url `{}` is not a URL", source.base_url))?;
         let secure = url.scheme_str() == Some("https");
         let host = url.host().ok_or("base_url has no host")?.trim_start_matches('[').trim_end_matches(']');
         let port = url.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let origin = origins.get(secure, host, port, &source.tls)?;
+        let origin = origins.get(secure, host, port, &source.tls, reach)?;
         let authority = url.authority().map_or(host, |a| a.as_str());
         let mut quota_project = None;
         let header = source.auth_header.clone().map_or_else(|| vendor.auth.clone(), Auth::Header);

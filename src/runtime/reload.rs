@@ -10,6 +10,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::live::Live;
+use super::roll_back::RolledBack;
 use super::settings;
 use super::snapshot::Snapshot;
 use crate::cache::Cache;
@@ -36,7 +37,7 @@ pub struct LoadFailure {
 
 /// The running configuration and the way to change it.
 pub struct Runtime {
-    snapshot: ArcSwap<Snapshot>,
+    pub(super) snapshot: ArcSwap<Snapshot>,
     origins: Origins,
     live: Arc<Live>,
     pub metrics: Arc<Metrics>,
@@ -53,9 +54,9 @@ pub struct Runtime {
     load: Load,
     /// What the store holds, in the form of a document.
     stored: Mutex<Stored>,
-    status: Mutex<ReloadStatus>,
+    pub(super) status: Mutex<ReloadStatus>,
     /// One reload at a time.
-    reloading: Mutex<()>,
+    pub(super) reloading: Mutex<()>,
 }
 
 /// What a store holds at one of its revisions.
@@ -93,6 +94,8 @@ pub struct ReloadStatus {
     /// What is wrong with the files, with file, line and column.
     pub errors: Vec<String>,
     pub warnings: Vec<String>,
+    /// Where what runs is the configuration before, as the one after it did worse.
+    pub rolled_back: Option<RolledBack>,
     /// Files that are watched.
     pub files: Vec<PathBuf>,
     /// A digest of what the watched files held when they were last read.
@@ -115,6 +118,7 @@ impl Runtime {
             last_failure: None,
             errors: Vec::new(),
             warnings: config.warnings.clone(),
+            rolled_back: None,
             files: config.files.clone(),
             files_hash: config.hash.clone(),
         };
@@ -223,14 +227,10 @@ impl Runtime {
         status.last_success = unix_now();
         status.warnings = snapshot.config.warnings.iter().cloned().chain(refused).collect();
         status.errors.clear();
+        status.rolled_back = None;
         status.files.clone_from(&snapshot.config.files);
         status.files_hash.clone_from(&snapshot.config.hash);
-        snapshot.commit(Instant::now());
-        self.cache.resize(snapshot.config.cache.max_bytes, snapshot.config.cache.max_entry);
-        let (currency, layer) = settings::prices(&snapshot.config.prices);
-        self.prices.set(currency, &layer);
-        self.vault.rebound(settings::vault(&snapshot.config.signatures));
-        self.snapshot.store(Arc::new(snapshot));
+        self.switch(Arc::new(snapshot));
         self.metrics.config_last_success.set(status.last_success as f64);
         self.count("ok");
         tracing::info!(generation = status.generation, hash = status.hash, store = revision, "configuration taken over");
@@ -239,6 +239,16 @@ impl Runtime {
         }
         self.metrics.config_in_sync.set(i64::from(status.in_sync));
         status.clone()
+    }
+
+    /// From now on this one runs.
+    pub(super) fn switch(&self, snapshot: Arc<Snapshot>) {
+        snapshot.commit(Instant::now());
+        self.cache.resize(snapshot.config.cache.max_bytes, snapshot.config.cache.max_entry);
+        let (currency, layer) = settings::prices(&snapshot.config.prices);
+        self.prices.set(currency, &layer);
+        self.vault.rebound(settings::vault(&snapshot.config.signatures));
+        self.snapshot.store(snapshot);
     }
 
     fn fail(&self, failure: LoadFailure) -> ReloadStatus {
@@ -256,7 +266,7 @@ impl Runtime {
         status.clone()
     }
 
-    fn count(&self, result: &str) {
+    pub(super) fn count(&self, result: &str) {
         self.metrics.config_reloads.get_or_create(&vec![("result", result.to_owned())]).inc();
     }
 }

@@ -13,12 +13,13 @@ use super::live::Live;
 use super::provider::Provider;
 use super::reload::unix_now;
 use super::route::{Candidate, CauseSet, Route};
+use super::tally::Tally;
 use super::target::{ProviderParts, Target};
 use crate::config::{self, Config};
 use crate::limit::Limiter;
 use crate::metrics::{Metrics, OTHER};
 use crate::price::Prices;
-use crate::upstream::Origins;
+use crate::upstream::{Origins, Reach};
 
 /// Targets of one provider that are kept; clients can name any model, so there has to be an end.
 const MOST_TARGETS: usize = 1000;
@@ -37,6 +38,8 @@ pub struct Snapshot {
     /// What may be spent.
     pub budgets: Budgets,
     metrics: Arc<Metrics>,
+    /// How the requests ended that began with it.
+    pub tally: Arc<Tally>,
 }
 
 /// A provider and what is kept beside it.
@@ -98,7 +101,8 @@ impl Snapshot {
         let mut by_name = HashMap::with_capacity(config.providers.len());
         let mut providers = Vec::with_capacity(config.providers.len());
         for (name, source) in &config.providers {
-            let provider = Arc::new(Provider::new(source, origins, live).map_err(|e| format!("providers.{name}: {e}"))?);
+            let provider =
+                Arc::new(Provider::new(source, origins, reach(&config, name, source), live).map_err(|e| format!("providers.{name}: {e}"))?);
             let before = previous.and_then(|p| p.by_name.get(name));
             let named = named.remove(name.as_str()).unwrap_or_default();
             let entry = Arc::new(ProviderEntry::new(provider, named, live, before));
@@ -116,7 +120,7 @@ impl Snapshot {
         }
         let clients = Clients::new(&config.clients, live)?;
         let budgets = Budgets::new(&config, live);
-        Ok(Self { config, providers, by_name, routes, clients, budgets, metrics: Arc::clone(metrics) })
+        Ok(Self { config, providers, by_name, routes, clients, budgets, metrics: Arc::clone(metrics), tally: Arc::default() })
     }
 
     /// This generation runs from now on: limits that are in use take its settings over and keep their state.
@@ -166,6 +170,12 @@ impl Snapshot {
     pub fn metrics(&self) -> &Arc<Metrics> {
         &self.metrics
     }
+}
+
+/// The files' authors may send requests anywhere, users of the admin API only where `admin.allow_urls` lets them.
+fn reach(config: &Config, name: &str, source: &config::Provider) -> Reach {
+    let is_stored = config.effective.places.get(&format!("providers.{name}")).is_some_and(|place| place.starts_with(config::STORE));
+    if is_stored && !config::is_named(&source.base_url, &config.admin.allow_urls) { Reach::Public } else { Reach::Anywhere }
 }
 
 impl ProviderEntry {

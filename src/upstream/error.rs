@@ -16,6 +16,8 @@ pub struct SendError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SendErrorKind {
     Dns,
+    /// The upstream's name leads to where it must not.
+    Inside,
     Connect,
     ConnectTimeout,
     /// The upstream's certificate is not to be trusted; trying again will not help.
@@ -59,7 +61,9 @@ impl SendErrorKind {
     /// Whether the upstream may have worked on the request.
     pub fn class(self) -> AttemptClass {
         match self {
-            Self::Dns | Self::Connect | Self::ConnectTimeout | Self::TlsUntrusted | Self::Tls | Self::Unsent => AttemptClass::NotSent,
+            Self::Dns | Self::Inside | Self::Connect | Self::ConnectTimeout | Self::TlsUntrusted | Self::Tls | Self::Unsent => {
+                AttemptClass::NotSent
+            }
             Self::Reset | Self::Protocol => AttemptClass::Ambiguous,
             Self::RequestBody => AttemptClass::ClientCancel,
         }

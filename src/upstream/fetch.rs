@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
 use http::{Request, StatusCode, Uri};
 
-use super::{Origins, Pool, RequestBody};
+use super::{Origins, Pool, Reach, RequestBody};
 use crate::config::ClientTls;
 use crate::vendor::auth::{Ask, AuthError, Granted, Source, Step, refusal};
 
@@ -88,7 +88,7 @@ impl<'a> Connections<'a> {
         let secure = url.scheme_str() == Some("https");
         let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let port = authority.port_u16().unwrap_or(if secure { 443 } else { 80 });
-        let origin = self.origins.get(secure, host, port, self.trust).map_err(|_| wrong())?;
+        let origin = self.origins.get(secure, host, port, self.trust, Reach::Anywhere).map_err(|_| wrong())?;
 
         let mut request = Request::new(RequestBody::from(bytes::Bytes::copy_from_slice(ask.body.expose().as_bytes())));
         *request.method_mut() = ask.method;

@@ -17,6 +17,6 @@ mod unary;
 pub use body::{Body, RequestBody};
 pub use error::{SendError, SendErrorKind};
 pub use fetch::{Connections, Unasked, fetch};
-pub use origin::{Origin, OriginKey, Origins};
+pub use origin::{Origin, OriginKey, Origins, Reach};
 pub use pool::Pool;
 pub use unary::unary;

@@ -9,6 +9,14 @@ use parking_lot::Mutex;
 use super::tls;
 use crate::config::ClientTls;
 
+/// Where an origin's name may lead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reach {
+    Anywhere,
+    /// Not to this machine or its network, whatever a name server says when a connection is opened.
+    Public,
+}
+
 /// What makes two origins the same.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct OriginKey {
@@ -17,6 +25,8 @@ pub struct OriginKey {
     pub port: u16,
     /// A digest of the TLS settings, so that connections made under other trust are never shared.
     pub tls: String,
+    /// Connections that were opened under one rule are not shared with another.
+    pub reach: Reach,
 }
 
 /// A place to connect to.
@@ -41,8 +51,9 @@ struct Known {
 
 impl Origins {
     /// The origin of a URL's parts, made if it is new. The error says what is wrong with the TLS settings.
-    pub fn get(&self, secure: bool, host: &str, port: u16, settings: &ClientTls) -> Result<Arc<Origin>, String> {
-        let key = OriginKey { secure, host: host.to_owned(), port, tls: if secure { tls::digest(settings) } else { String::new() } };
+    pub fn get(&self, secure: bool, host: &str, port: u16, settings: &ClientTls, reach: Reach) -> Result<Arc<Origin>, String> {
+        let tls = if secure { tls::digest(settings) } else { String::new() };
+        let key = OriginKey { secure, host: host.to_owned(), port, tls, reach };
         let mut known = self.known.lock();
         if let Some(origin) = known.by_key.get(&key).and_then(Weak::upgrade) {
             return Ok(origin);

@@ -80,7 +80,8 @@ async fn bad_input_is_named_and_noted() {
         body
     };
     for (body, status, code, param) in [
-        (with(&|body| body["role"] = "admin".into()), 400, "unknown_parameter", "role"),
+        (with(&|body| body["role"] = "admin".into()), 403, "rights_not_given", "role"),
+        (with(&|body| body["rank"] = "admin".into()), 400, "unknown_parameter", "rank"),
         (with(&|body| body["config"]["tls"] = json!({"ca": "/etc/passwd"})), 400, "unknown_parameter", "config.tls"),
         (with(&|body| body["config"]["base_url"] = "http://127.0.0.2".into()), 422, "url_not_allowed", "config.base_url"),
         (with(&|body| body["config"]["base_url"] = "https://169.254.169.254/".into()), 422, "url_not_allowed", "config.base_url"),
@@ -106,7 +107,7 @@ async fn bad_input_is_named_and_noted() {
     assert_eq!(garbage.answer().await.json()["error"]["code"], "invalid_json");
     assert_eq!(ask(&sidecar, "viewer-token", "DELETE", &format!("{PROVIDERS}/x"), "", None).await.status(), 403);
     let refused = admin(&sidecar, "GET", "/api/v1/audit?limit=1000", None).await.json();
-    assert_eq!(refused["data"].as_array().unwrap().iter().filter(|entry| entry["action"] == "refused").count(), 12);
+    assert_eq!(refused["data"].as_array().unwrap().iter().filter(|entry| entry["action"] == "refused").count(), 13);
 }
 
 #[tokio::test]

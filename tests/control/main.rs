@@ -12,7 +12,9 @@ mod killed;
 mod money;
 mod replicas;
 mod roles;
+mod rollout;
 mod rotation;
+mod security;
 
 use serde_json::{Value, json};
 use support::client::{Answer, Client};

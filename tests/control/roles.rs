@@ -24,7 +24,8 @@ async fn every_route_is_refused_to_whoever_lacks_its_permission() {
                 let may = match token {
                     "admin-token" => true,
                     "operator-token" => {
-                        needs.ends_with(":read") || ["config:reload", "breakers:write", "providers:test", "logs:write"].contains(&needs)
+                        needs.ends_with(":read")
+                            || ["config:reload", "breakers:write", "providers:test", "logs:write", "playground:use"].contains(&needs)
                     }
                     "viewer-token" => needs.ends_with(":read") && needs != "audit:read",
                     "auditor-token" => needs == "audit:read",

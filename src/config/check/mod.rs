@@ -12,6 +12,7 @@ mod listen;
 mod login;
 mod money;
 mod provider;
+mod rollout;
 mod route;
 mod secrets;
 mod server;
@@ -139,6 +140,7 @@ pub fn check(raw: model::File, secrets: Option<Secrets>, scope: Scope<'_>) -> Co
         log,
         telemetry,
         alerts: raw.alerts.as_ref().and_then(|alerts| check.alerts(alerts)),
+        rollout: raw.rollout.as_ref().map(|rollout| check.rollout(rollout)),
         warnings: Vec::new(),
         files: Vec::new(),
         hash: String::new(),

@@ -1,9 +1,11 @@
 //! Which base URLs a provider made through the API may have: public https ones, and what the file allows besides. Who may make
 //! providers must not get at the inside of the network by it.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use globset::GlobBuilder;
+
+use crate::base::address;
 
 /// Names that mean this machine or this network.
 const INSIDE: &[&str] = &["localhost", "local", "internal", "intranet", "lan", "home", "corp", "localdomain", "arpa"];
@@ -11,13 +13,7 @@ const INSIDE: &[&str] = &["localhost", "local", "internal", "intranet", "lan", "
 /// # Errors
 /// Why the URL is not allowed.
 pub fn check_url(url: &str, allowed: &[String]) -> Result<(), String> {
-    let is_allowed = allowed.iter().any(|pattern| {
-        GlobBuilder::new(pattern)
-            .literal_separator(false)
-            .build()
-            .is_ok_and(|glob| glob.compile_matcher().is_match(url.trim_end_matches('/')))
-    });
-    if is_allowed {
+    if is_named(url, allowed) {
         return Ok(());
     }
     let Some(rest) = url.strip_prefix("https://") else {
@@ -38,46 +34,25 @@ pub fn check_url(url: &str, allowed: &[String]) -> Result<(), String> {
     }
 }
 
+/// Whether the file allows the URL, wherever it leads. `allowed` is `admin.allow_urls`.
+pub fn is_named(url: &str, allowed: &[String]) -> bool {
+    allowed.iter().any(|pattern| {
+        GlobBuilder::new(pattern)
+            .literal_separator(false)
+            .build()
+            .is_ok_and(|glob| glob.compile_matcher().is_match(url.trim_end_matches('/')))
+    })
+}
+
 fn is_public(host: &str) -> bool {
     if let Ok(address) = host.parse::<IpAddr>() {
-        return match address {
-            IpAddr::V4(address) => is_public_v4(address),
-            IpAddr::V6(address) => is_public_v6(address),
-        };
+        return address::is_public(address);
     }
     let host = host.to_ascii_lowercase();
     let Some((_, last)) = host.rsplit_once('.') else { return false };
     // Decimal, octal and hexadecimal ways to write an address end in a number; no public name does.
     let is_number = last.bytes().all(|byte| byte.is_ascii_digit()) || last.starts_with("0x");
     !is_number && !INSIDE.contains(&last)
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    let is_special = address.is_unspecified()
-        || address.is_loopback()
-        || address.is_private()
-        || address.is_link_local()
-        || address.is_multicast()
-        || address.is_broadcast()
-        || address.is_documentation()
-        || a == 0
-        || a >= 240
-        || (a == 100 && (64..128).contains(&b))
-        || (a == 192 && b == 0 && c == 0)
-        || (a == 198 && (b == 18 || b == 19));
-    !is_special
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let [first, second, ..] = segments;
-    if let Some(mapped) = address.to_ipv4() {
-        return is_public_v4(mapped) && !address.is_loopback() && !address.is_unspecified();
-    }
-    // NAT64, 6to4 and Teredo lead to other addresses.
-    let is_tunnel = (first == 0x64 && second == 0xff9b) || first == 0x2002 || (first == 0x2001 && second == 0);
-    (first & 0xe000) == 0x2000 && !is_tunnel && !(first == 0x2001 && second == 0xdb8)
 }
 
 #[cfg(test)]
