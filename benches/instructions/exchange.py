@@ -102,11 +102,15 @@ class Exchange:
         # valgrind counts a string move byte by byte, which no processor does: copies are to be made by vectors.
         environment = os.environ | {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=1073741824"}
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log, env=environment)
+        self.client = self.connect(self.port)
+        return self
+
+    def connect(self, port: int) -> socket.socket:
+        """To one of the sidecar's listeners, which opens them one after the other."""
         by = time.monotonic() + START_SECONDS
         while time.monotonic() < by and self.process.poll() is None:
             with contextlib.suppress(OSError):
-                self.client = socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
-                return self
+                return socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
             time.sleep(0.05)
         self.__exit__()
         raise SystemExit(f"instructions: the sidecar did not start:\n{Path(self.log.name).read_text()[-2000:]}")
@@ -167,7 +171,7 @@ class Exchange:
     def reload(self, times: int) -> None:
         """Of a configuration in which a price has changed."""
         text = self.config.read_text()
-        with socket.create_connection(("127.0.0.1", self.admin), timeout=PATIENCE) as admin:
+        with self.connect(self.admin) as admin:
             for number in range(times):
                 self.config.write_text(text.replace("output: 5.00", f"output: 5.{number:02}1"))
                 admin.sendall(http_request("/api/v1/config/reload", {}))
