@@ -1,5 +1,5 @@
 use super::*;
-use crate::metrics::{Metrics, TargetMetrics};
+use crate::metrics::{Labels, Metrics, TargetMetrics};
 
 /// A sidecar's metrics, looked at by the second.
 struct Case {
@@ -93,11 +93,10 @@ fn dear_calls_lost_records_and_refused_attempts_are_counted() {
 #[test]
 fn gauges_tell_of_the_moment_and_drift_of_an_hour() {
     let mut case = Case::new();
-    let of = |labels: &[(&'static str, &str)]| labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect::<Vec<_>>();
     case.metrics.config_in_sync.set(0);
-    case.metrics.breaker_state.get_or_create(&of(&[("provider", "p"), ("model", "m"), ("credential", "2")])).set(2);
-    case.metrics.money.budget_used.get_or_create(&of(&[("budget", "all")])).set(0.8);
-    let limiter = of(&[("scope", "upstream"), ("name", "p"), ("model", "")]);
+    case.metrics.breaker_state.get_or_create(&Labels::of([("provider", "p"), ("model", "m"), ("credential", "2")])).set(2);
+    case.metrics.money.budget_used.get_or_create(&Labels::of([("budget", "all")])).set(0.8);
+    let limiter = Labels::of([("scope", "upstream"), ("name", "p"), ("model", "")]);
     case.metrics.concurrency_limit.get_or_create(&limiter).set(10);
     case.metrics.concurrency_in_flight.get_or_create(&limiter).set(9);
     case.target.spending.compare((100, 201), (0, 0));

@@ -17,15 +17,10 @@ pub enum ServiceTier {
 impl ServiceTier {
     pub const ALL: [Self; 5] = [Self::Standard, Self::Priority, Self::Flex, Self::Batch, Self::Fast];
 
-    /// A vendor's own word; what is not known is billed as usual.
+    /// A vendor's own word, in whatever case; what is not known is billed as usual. Vertex's words for it are such as `ON_DEMAND_FLEX`.
     pub fn of(word: &str) -> Self {
-        match word {
-            "priority" => Self::Priority,
-            "flex" => Self::Flex,
-            "batch" => Self::Batch,
-            "fast" => Self::Fast,
-            _ => Self::Standard,
-        }
+        let word = word.strip_prefix("ON_DEMAND_").unwrap_or(word);
+        Self::ALL.into_iter().find(|tier| tier.as_str().eq_ignore_ascii_case(word)).unwrap_or_default()
     }
 
     pub fn as_str(self) -> &'static str {

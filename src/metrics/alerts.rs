@@ -4,7 +4,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::registry::Registry;
 
-use super::families::Labels;
+use super::labels::Labels;
 
 pub struct AlertMetrics {
     pub sent: Counter,
@@ -16,7 +16,7 @@ impl AlertMetrics {
     pub(super) fn new(registry: &mut Registry) -> Self {
         let posts = Family::<Labels, Counter>::default();
         registry.register("llm_alert_posts", "Posts to the webhook of alerts, by result", posts.clone());
-        let handle = |result: &str| posts.get_or_create_owned(&vec![("result", result.to_owned())]);
+        let handle = |result: &str| posts.get_or_create_owned(&Labels::of([("result", result)]));
         Self { sent: handle("sent"), failed: handle("failed") }
     }
 }

@@ -5,7 +5,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::families::Labels;
+use super::labels::Labels;
 use crate::base::outcome::CacheResult;
 
 pub struct CacheMetrics {
@@ -20,7 +20,7 @@ impl CacheMetrics {
         let bytes = Gauge::default();
         registry.register("llm_cache_requests", "Requests of routes that have a cache, by what it did for them", requests.clone());
         registry.register_with_unit("llm_cache", "Memory that kept answers take", Unit::Bytes, bytes.clone());
-        let handle = |result: CacheResult| requests.get_or_create_owned(&vec![("result", result.as_str().to_owned())]);
+        let handle = |result: CacheResult| requests.get_or_create_owned(&Labels::of([("result", result.as_str())]));
         Self { requests: CacheResult::ALL.map(handle), bytes }
     }
 

@@ -12,12 +12,10 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::alerts::AlertMetrics;
 use super::cache::CacheMetrics;
+use super::labels::Labels;
 use super::money::MoneyMetrics;
 use super::signatures::SignatureMetrics;
 use super::telemetry::TelemetryMetrics;
-
-/// Label pairs in the order they are written.
-pub type Labels = Vec<(&'static str, String)>;
 
 /// Seconds from a cache hit to a long reasoning answer.
 const DURATION_BUCKETS: [f64; 16] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0];
@@ -200,7 +198,7 @@ impl Metrics {
     /// Series of closed sets begin at 0, so that the first event shows as a rate.
     fn begin(&self) {
         let begin = |family: &Family<Labels, Counter>, label: &'static str, words: &[&str]| {
-            words.iter().for_each(|word| drop(family.get_or_create(&vec![(label, (*word).to_owned())])));
+            words.iter().for_each(|word| drop(family.get_or_create(&Labels::of([(label, word)]))));
         };
         begin(&self.hedged, "result", &["won", "lost", "denied"]);
         begin(&self.mirrored, "result", &["ok", "error", "skipped"]);
@@ -218,35 +216,34 @@ impl Metrics {
 
     /// `scope` and `name` say whose limit it is, `limit` which.
     pub fn rate_limit_hit(&self, scope: &str, name: &str, limit: &str) {
-        let labels = vec![("scope", scope.to_owned()), ("name", name.to_owned()), ("limit", limit.to_owned())];
+        let labels = Labels::of([("scope", scope), ("name", name), ("limit", limit)]);
         self.rate_limit_hits.get_or_create(&labels).inc();
     }
 
     /// A breaker changed to the state `to`; `reason` is why it opened.
     pub fn breaker_transition(&self, provider: &str, model: &str, to: &str, reason: &str) {
-        let labels =
-            vec![("provider", provider.to_owned()), ("model", model.to_owned()), ("to", to.to_owned()), ("reason", reason.to_owned())];
+        let labels = Labels::of([("provider", provider), ("model", model), ("to", to), ("reason", reason)]);
         self.breaker_transitions.get_or_create(&labels).inc();
     }
 
     /// What became of the second attempt of a request: won, lost, or denied by a budget.
     pub fn hedge(&self, result: &str) {
-        self.hedged.get_or_create(&vec![("result", result.to_owned())]).inc();
+        self.hedged.get_or_create(&Labels::of([("result", result)])).inc();
     }
 
     /// What became of a copy: ok, error or skipped.
     pub fn mirror(&self, result: &str) {
-        self.mirrored.get_or_create(&vec![("result", result.to_owned())]).inc();
+        self.mirrored.get_or_create(&Labels::of([("result", result)])).inc();
     }
 
     /// The last resort of the alias `model` served.
     pub fn degraded(&self, model: &str) {
-        self.degraded.get_or_create(&vec![("model", model.to_owned())]).inc();
+        self.degraded.get_or_create(&Labels::of([("model", model)])).inc();
     }
 
     /// Counts an error told to a client. `code` is the sidecar's own word; a vendor's own codes count as `vendor`.
     pub fn error(&self, code: &str) {
-        self.errors.get_or_create(&vec![("code", code.to_owned())]).inc();
+        self.errors.get_or_create(&Labels::of([("code", code)])).inc();
     }
 }
 

@@ -8,7 +8,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::families::{Buckets, Labels};
+use super::families::Buckets;
+use super::labels::Labels;
 
 /// Units of a currency, from a short question to a long agent's turn; an alert looks at 1.
 pub const CALL_BUCKETS: [f64; 10] = [0.0001, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 20.0];
@@ -101,14 +102,14 @@ impl MoneyMetrics {
     }
 
     pub fn recorded(&self, sink: &str) {
-        self.records.get_or_create(&vec![("sink", sink.to_owned())]).inc();
+        self.records.get_or_create(&Labels::of([("sink", sink)])).inc();
     }
 
     pub fn lost(&self, sink: &str, count: u64) {
-        self.lost.get_or_create(&vec![("sink", sink.to_owned())]).inc_by(count);
+        self.lost.get_or_create(&Labels::of([("sink", sink)])).inc_by(count);
     }
 
     pub fn exceeded(&self, budget: &str) {
-        self.budget_exceeded.get_or_create(&vec![("budget", budget.to_owned())]).inc();
+        self.budget_exceeded.get_or_create(&Labels::of([("budget", budget)])).inc();
     }
 }

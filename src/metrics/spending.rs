@@ -4,6 +4,7 @@ use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
+use super::labels::Labels;
 use super::money::{MoneyCounter, MoneyMetrics};
 
 /// The handles of one (provider, model).
@@ -21,8 +22,7 @@ pub struct Spending {
 impl Spending {
     pub fn new(families: &MoneyMetrics, provider: &str, model: &str) -> Self {
         let compared = |kind: &str, by: &str| {
-            let labels =
-                vec![("provider", provider.to_owned()), ("model", model.to_owned()), ("type", kind.to_owned()), ("by", by.to_owned())];
+            let labels = Labels::of([("provider", provider), ("model", model), ("type", kind), ("by", by)]);
             families.compared.get_or_create_owned(&labels)
         };
         Self {
@@ -73,8 +73,8 @@ impl Spending {
         }
     }
 
-    fn labels(&self, last: &'static str, value: &str) -> super::Labels {
-        vec![("provider", self.provider.clone()), ("model", self.model.clone()), (last, value.to_owned())]
+    fn labels(&self, last: &'static str, value: &str) -> Labels {
+        Labels::of([("provider", &self.provider), ("model", &self.model), (last, value)])
     }
 }
 

@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 
 use super::families::{Metrics, TraceLabel, Traced};
+use super::labels::Labels;
 use super::spending::Spending;
 use crate::base::outcome::AttemptClass;
 
@@ -29,12 +30,9 @@ pub struct TargetMetrics {
 
 impl TargetMetrics {
     pub fn new(metrics: &Metrics, provider: &str, model: &str) -> Self {
-        let labels = || vec![("provider", provider.to_owned()), ("model", model.to_owned())];
-        let tokens = |kind: &str| {
-            let mut labels = labels();
-            labels.push(("type", kind.to_owned()));
-            metrics.tokens.get_or_create_owned(&labels)
-        };
+        let labels = || Labels::of([("provider", provider), ("model", model)]);
+        let tokens =
+            |kind: &str| metrics.tokens.get_or_create_owned(&Labels::of([("provider", provider), ("model", model), ("type", kind)]));
         Self {
             provider: provider.to_owned(),
             model: model.to_owned(),
@@ -48,9 +46,8 @@ impl TargetMetrics {
             cache_write: tokens("cache_write"),
             reasoning: tokens("reasoning"),
             spending: Spending::new(&metrics.money, provider, model),
-            attempts: AttemptClass::ALL.map(|class| {
-                metrics.attempts.get_or_create_owned(&vec![("provider", provider.to_owned()), ("class", class.as_str().to_owned())])
-            }),
+            attempts: AttemptClass::ALL
+                .map(|class| metrics.attempts.get_or_create_owned(&Labels::of([("provider", provider), ("class", class.as_str())]))),
         }
     }
 
@@ -59,7 +56,7 @@ impl TargetMetrics {
         if let Some(counter) = self.by_status.get(&status) {
             counter.inc();
         } else {
-            let labels = vec![("provider", self.provider.clone()), ("model", self.model.clone()), ("status", status.to_string())];
+            let labels = Labels::of([("provider", &self.provider), ("model", &self.model), ("status", &status.to_string())]);
             let counter = metrics.requests.get_or_create_owned(&labels);
             counter.inc();
             self.by_status.insert(status, counter);

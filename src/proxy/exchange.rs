@@ -166,7 +166,7 @@ pub(super) fn note_dropped(worker: &Worker, snapshot: &Snapshot, target: &Target
         }
     }
     for field in dropped.iter() {
-        worker.runtime.metrics.dropped.get_or_create(&vec![("field", known_field(field).to_owned())]).inc();
+        worker.runtime.metrics.dropped.get_or_create(&crate::metrics::Labels::of([("field", known_field(field))])).inc();
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ impl Snapshot {
         for entry in self.budgets.all() {
             let view = entry.budget.view(at);
             let used = if view.amount == 0 { 1.0 } else { view.spent as f64 / view.amount as f64 };
-            let labels = vec![("budget", entry.name.clone())];
+            let labels = Labels::of([("budget", &entry.name)]);
             // From the start, so that a first refusal shows as one.
             metrics.money.budget_exceeded.get_or_create(&labels).inc_by(0);
             metrics.money.budget_used.get_or_create(&labels).set(used);
@@ -41,8 +41,7 @@ impl Snapshot {
                     limits(metrics, limiter, "upstream", name, target.label(), now);
                 }
                 for (index, circuit) in target.circuits().iter().enumerate() {
-                    let labels =
-                        vec![("provider", name.clone()), ("model", target.label().to_owned()), ("credential", (index + 1).to_string())];
+                    let labels = Labels::of([("provider", name), ("model", target.label()), ("credential", &(index + 1).to_string())]);
                     raise(&metrics.breaker_state, labels, circuit.breaker.state(now) as i64);
                 }
             }
@@ -51,7 +50,7 @@ impl Snapshot {
 }
 
 fn limits(metrics: &Metrics, limiter: &Limiter, scope: &str, name: &str, model: &str, now: Instant) {
-    let labels = || vec![("scope", scope.to_owned()), ("name", name.to_owned()), ("model", model.to_owned())];
+    let labels = || Labels::of([("scope", scope), ("name", name), ("model", model)]);
     let view = limiter.view(now);
     if let Some(limit) = view.concurrency {
         raise(&metrics.concurrency_limit, labels(), i64::from(limit));

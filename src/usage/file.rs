@@ -172,6 +172,6 @@ mod tests {
         fs::remove_dir_all(&inner).unwrap();
         sink.waiting.lock().extend_from_slice(b"a\nb\n");
         sink.flush();
-        assert_eq!(metrics.lost.get_or_create(&vec![("sink", "file".to_owned())]).get(), 2);
+        assert_eq!(metrics.lost.get_or_create(&crate::metrics::Labels::of([("sink", "file")])).get(), 2);
     }
 }

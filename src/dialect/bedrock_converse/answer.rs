@@ -6,7 +6,8 @@ use serde_json::value::RawValue;
 
 use super::signature;
 use super::usage::WireUsage;
-use crate::chat::{ApiError, Citation};
+use crate::base::service_tier::ServiceTier;
+use crate::chat::{ApiError, Citation, Usage};
 
 /// The tool through which structured output is asked of models that have no such feature: its arguments are the answer's text.
 pub(super) const JSON_TOOL: &str = "json_tool_call";
@@ -115,6 +116,11 @@ pub(super) struct Message<'a> {
 #[derive(Deserialize)]
 pub(super) struct Tier {
     pub(super) r#type: String,
+}
+
+/// The tokens, and what the answer was served as.
+pub(super) fn counted(usage: Option<WireUsage>, tier: Option<&Tier>) -> Option<Usage> {
+    usage.map(|usage| Usage { tier: tier.map_or_else(ServiceTier::default, |tier| ServiceTier::of(&tier.r#type)), ..usage.to_hub() })
 }
 
 /// The stop sequence that ended the answer, where the model tells it.

@@ -4,10 +4,10 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::answer::{self, JSON_TOOL, ToolUse};
+use super::answer::{self, JSON_TOOL, Tier, ToolUse};
 use super::usage::WireUsage;
 use super::{error, signature, stop, tool_name};
-use crate::chat::{ApiError, Event};
+use crate::chat::{ApiError, Event, Usage};
 use crate::codec::aws;
 use crate::dialect::Decode;
 
@@ -78,9 +78,18 @@ pub(super) struct MessageStop {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(super) struct Metadata {
     #[serde(default)]
-    pub(super) usage: Option<WireUsage>,
+    usage: Option<WireUsage>,
+    #[serde(default)]
+    service_tier: Option<Tier>,
+}
+
+impl Metadata {
+    pub(super) fn counted(self) -> Option<Usage> {
+        answer::counted(self.usage, self.service_tier.as_ref())
+    }
 }
 
 /// The state of one stream.
@@ -134,7 +143,7 @@ impl Decode for Decoder {
             b"messageStop" => self.message_stop(&parse(data)?, out)?,
             b"metadata" => {
                 let metadata: Metadata = parse(data)?;
-                out.extend(metadata.usage.map(|usage| Event::Usage(usage.to_hub())));
+                out.extend(metadata.counted().map(Event::Usage));
                 self.counted = true;
             }
             // `messageStart` says nothing new; others are yet to be invented.

@@ -19,7 +19,7 @@ pub(super) fn read_response(body: &[u8]) -> Result<Response, ApiError> {
     choice.stop_sequence = answer::stop_sequence(answer.additional_model_response_fields.as_ref());
     Ok(Response {
         choices: vec![choice],
-        usage: answer.usage.map(|usage| usage.to_hub()),
+        usage: answer::counted(answer.usage, answer.service_tier.as_ref()),
         service_tier: answer.service_tier.map(|tier| tier.r#type),
         ..Response::default()
     })
@@ -63,6 +63,7 @@ fn push_text(text: String, choice: &mut Choice, length: &mut u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::service_tier::ServiceTier;
     use crate::chat::FinishReason;
 
     #[test]
@@ -100,7 +101,10 @@ mod tests {
             (cited.url.as_deref(), cited.title.as_deref(), cited.start, cited.end),
             (Some("https://a"), Some("A"), Some(2), Some(5))
         );
-        assert_eq!((choice.finish, response.usage.map(|usage| usage.total())), (FinishReason::ToolCalls, Some(7)));
+        assert_eq!(
+            (choice.finish, response.usage.map(|usage| (usage.total(), usage.tier))),
+            (FinishReason::ToolCalls, Some((7, ServiceTier::Flex)))
+        );
         assert_eq!((response.service_tier.as_deref(), choice.stop_sequence.as_deref()), (Some("flex"), None));
     }
 

@@ -6,7 +6,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::answer::{Answer, invalid};
+use super::answer::{self, Answer, invalid};
 use super::decode::{MessageStop, Metadata, invalid_event, parse, truncated};
 use super::error;
 use super::rules::Rules;
@@ -76,7 +76,8 @@ fn reasoning_text(block: &RawValue) -> Option<ReasoningText> {
 
 /// Passes a whole answer on after making sure that it is one.
 pub(super) fn edit_response(body: Bytes) -> Result<Edited, ApiError> {
-    let usage = serde_json::from_slice::<Answer<'_>>(&body).map_err(|_| invalid())?.usage.map(|usage| usage.to_hub());
+    let answer = serde_json::from_slice::<Answer<'_>>(&body).map_err(|_| invalid())?;
+    let usage = answer::counted(answer.usage, answer.service_tier.as_ref());
     Ok(Edited { body, usage })
 }
 
@@ -121,7 +122,7 @@ impl Watch {
             }
             b"metadata" => {
                 let metadata: Metadata = parse(message.payload)?;
-                seen.usage = metadata.usage.map(|usage| usage.to_hub()).or(seen.usage);
+                seen.usage = metadata.counted().or(seen.usage);
                 self.counted = true;
             }
             _ => {}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
 
 /// A `usageMetadata` object. Counts are cumulative: a later one replaces an earlier one.
@@ -23,6 +24,11 @@ pub(super) struct WireUsage {
     prompt_tokens_details: Vec<Modality>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     candidates_tokens_details: Vec<Modality>,
+    /// What the answer was served as: Gemini's word, and Vertex's.
+    #[serde(skip_serializing)]
+    service_tier: ServiceTier,
+    #[serde(skip_serializing)]
+    traffic_type: ServiceTier,
 }
 
 #[derive(Clone, Debug, Default, Deserialize, Serialize)]
@@ -45,6 +51,7 @@ impl WireUsage {
             audio_out: of(&self.candidates_tokens_details, "AUDIO"),
             image_in: of(&self.prompt_tokens_details, "IMAGE"),
             image_out: of(&self.candidates_tokens_details, "IMAGE"),
+            tier: self.service_tier.max(self.traffic_type),
             ..Usage::default()
         }
     }
@@ -60,6 +67,7 @@ impl WireUsage {
             total_token_count: Some(usage.total()),
             prompt_tokens_details: of("AUDIO", usage.audio_in).into_iter().chain(of("IMAGE", usage.image_in)).collect(),
             candidates_tokens_details: of("AUDIO", usage.audio_out).into_iter().chain(of("IMAGE", usage.image_out)).collect(),
+            ..Self::default()
         }
     }
 }
@@ -75,6 +83,12 @@ mod tests {
         let usage = serde_json::from_str::<WireUsage>(text).unwrap().to_hub();
         assert_eq!((usage.prompt, usage.completion, usage.total()), (11, 10, 21));
         assert_eq!((usage.cached, usage.reasoning, usage.audio_in), (Some(5), Some(6), Some(2)));
+        for (told, tier) in
+            [(r#""trafficType":"ON_DEMAND_PRIORITY""#, ServiceTier::Priority), (r#""serviceTier":"flex""#, ServiceTier::Flex)]
+        {
+            let usage = serde_json::from_str::<WireUsage>(&format!("{{{told}}}")).unwrap();
+            assert_eq!(usage.to_hub().tier, tier, "{told}");
+        }
         let back: WireUsage = serde_json::from_str(&serde_json::to_string(&WireUsage::of(&usage)).unwrap()).unwrap();
         assert_eq!(back.to_hub(), usage);
     }

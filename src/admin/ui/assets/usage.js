@@ -20,12 +20,12 @@ export async function show(place, signal) {
   signal.addEventListener("abort", end);
   const refresh = async () => {
     const query = new URLSearchParams({ group_by: group.value, from: from.value, to: to.value });
-    const told = await maybe(get(`/usage?${query}`));
+    const told = await maybe(get(`/llm/usage?${query}`));
     if (signal.aborted) return;
     end();
-    if (told.error?.status === 404) return sinceStart(shown);
+    if (told.error?.code === "no_store") return sinceStart(shown);
     if (told.error) return shown.replaceChildren(absent("usage", told.error));
-    found = (told.value.data ?? told.value.groups ?? told.value.usage ?? []).map(flat);
+    found = told.value.data.map((row) => columns(row, group.value));
     shown.replaceChildren(rows(`Usage by ${group.value}`, found, "Nothing was used in this time."));
     if (found.length) draw(shown, found, group.value, charts);
   };
@@ -40,20 +40,17 @@ export async function show(place, signal) {
   await refresh();
 }
 
-/** Objects within a row become columns of their own. */
-function flat(row) {
-  const made = {};
-  for (const [key, value] of Object.entries(row)) {
-    if (value && typeof value === "object" && !Array.isArray(value)) for (const [inner, one] of Object.entries(value)) made[`${key}_${inner}`] = one;
-    else made[key] = value;
-  }
-  return made;
+/** What is shown of a row, in this order. */
+function columns(row, group) {
+  const { requests, failed, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost, currency, cost_unknown } = row;
+  const own = row[group] || "none";
+  return { [group]: own, requests, failed, prompt_tokens, completion_tokens, cached_tokens, reasoning_tokens, cost, currency, cost_unknown };
 }
 
 /** By day a line over time, else a bar for each group. */
 function draw(shown, found, group, charts) {
   const numeric = (name) => found.some((row) => Number(row[name]) > 0);
-  const measures = Object.keys(found[0]).filter((name) => name !== group && /cost|token|request/.test(name) && numeric(name)).slice(0, 4);
+  const measures = ["requests", "cost", "prompt_tokens", "completion_tokens"].filter(numeric);
   const place = h("div", { class: "charts" });
   shown.prepend(place);
   for (const measure of measures) {
