@@ -105,6 +105,30 @@ def test_a_provider_is_created_tested_synced_and_deleted(page: Page, simulator: 
 
 
 @needs_store
+def test_a_price_and_an_exchange_rate_are_made_and_deleted(page: Page) -> None:
+    page.view("models")
+    page.click("New price")
+    page.fill("name", "declared/gpt-4o-mini")
+    page.fill("input", "-1")
+    page.fill("output", "0.60")
+    page.click("Create")
+    page.find("dialog .error")
+    page.fill("input", "0.15")
+    page.click("Create")
+    page.see("declared/gpt-4o-mini was saved")
+    page.click("New rate")
+    page.fill("name", "USD-CNY@2026-01-31")
+    page.fill("rate", "7.1")
+    page.click("Create")
+    page.see("USD-CNY@2026-01-31 was saved")
+    for made in ["declared/gpt-4o-mini", "USD-CNY@2026-01-31"]:
+        page.click(f"Delete {made}")
+        # The rows behind the question have a button of that name, too.
+        page.driver.find_element(By.XPATH, "//dialog//button[normalize-space()='Delete']").click()
+        page.see(f"{made} was deleted")
+
+
+@needs_store
 def test_what_the_file_declares_is_not_for_editing(page: Page) -> None:
     page.view("providers")
     page.see("config.yaml")
@@ -178,7 +202,12 @@ def test_the_audit_trail_tells_who_did_what(page: Page) -> None:
 def test_usage_is_grouped(page: Page) -> None:
     ask(page, "fast")
     page.view("usage")
-    page.see("declared")
+
+    def shown() -> bool:
+        page.click("Show")
+        return "declared" in page.text()
+
+    page.until(shown, "what was just used, which reaches the store within seconds")
     assert not page.driver.find_elements(By.CSS_SELECTOR, ".error")
 
 
