@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::header::{ETAG, IF_MATCH, IF_NONE_MATCH, LOCATION};
 use http::{HeaderName, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
 
 use super::answer::{self, Answer, Problem};
@@ -17,9 +17,7 @@ use super::shape::{self, check_name, shape};
 use super::{built_in_prices, refused, rules, view};
 use crate::control::{Author, Control, NewKey, Plan, Refusal, State, is_active, keep_secrets};
 use crate::store::{Change, Kind, Record};
-
-/// Everything but these is escaped in a path's segment.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+use crate::vendor::SEGMENT;
 
 /// What a request does to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

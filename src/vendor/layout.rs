@@ -57,7 +57,7 @@ pub enum Endpoint<'a> {
 }
 
 /// Everything but these is escaped in a path segment.
-pub(super) const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+pub const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 /// The path and query of an endpoint. `base` is the base URL's path without a trailing slash; `query` is the client's own.
 pub fn path(layout: Layout, base: &str, endpoint: Endpoint<'_>, place: Place<'_>, model: &str, query: Option<&str>) -> String {

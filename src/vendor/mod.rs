@@ -8,4 +8,4 @@ pub mod table;
 
 pub use catalogue::{Vendor, facts, rows, vendor};
 pub use family::Family;
-pub use layout::{Endpoint, Layout, Place, path};
+pub use layout::{Endpoint, Layout, Place, SEGMENT, path};
