@@ -101,8 +101,9 @@ impl MoneyMetrics {
         metrics
     }
 
-    pub fn recorded(&self, sink: &str) {
-        self.records.get_or_create(&Labels::of([("sink", sink)])).inc();
+    /// The series that counts what a sink takes.
+    pub fn recorded(&self, sink: &str) -> Counter {
+        self.records.get_or_create(&Labels::of([("sink", sink)])).clone()
     }
 
     pub fn lost(&self, sink: &str, count: u64) {

@@ -4,14 +4,15 @@
 use std::io::Write;
 
 use parking_lot::Mutex;
-use serde::Serialize;
+
+use crate::base::json::write::{maybe_text, member, text};
 
 const FLUSH_AT: usize = 32 << 10;
 
 /// A request as the access log tells it.
 pub struct Line<'a> {
     /// When the answer ended, RFC 3339.
-    pub time: String,
+    pub time: &'a str,
     pub request_id: &'a str,
     pub client: Option<&'a str>,
     pub method: &'a str,
@@ -45,43 +46,38 @@ pub struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// As a JSON object. The names need no escapes, so that only the values are left to the serializer.
+    /// As a JSON object.
     fn write(&self, out: &mut Vec<u8>) {
-        fn member(out: &mut Vec<u8>, name: &str, value: &impl Serialize) {
-            out.extend_from_slice(name.as_bytes());
-            // Writing to a Vec cannot fail.
-            let _ = serde_json::to_writer(out, value);
-        }
-        member(out, r#"{"time":"#, &self.time);
-        member(out, r#","level":"INFO","message":"request","request_id":"#, &self.request_id);
-        member(out, r#","client":"#, &self.client);
-        member(out, r#","method":"#, &self.method);
-        member(out, r#","endpoint":"#, &self.endpoint);
-        member(out, r#","model":"#, &self.model);
-        member(out, r#","provider":"#, &self.provider);
-        member(out, r#","upstream_model":"#, &self.upstream_model);
+        text(out, r#"{"time":"#, self.time);
+        text(out, r#","level":"INFO","message":"request","request_id":"#, self.request_id);
+        maybe_text(out, r#","client":"#, self.client);
+        text(out, r#","method":"#, self.method);
+        text(out, r#","endpoint":"#, self.endpoint);
+        maybe_text(out, r#","model":"#, self.model);
+        maybe_text(out, r#","provider":"#, self.provider);
+        maybe_text(out, r#","upstream_model":"#, self.upstream_model);
         member(out, r#","status":"#, &self.status);
-        member(out, r#","outcome":"#, &self.outcome);
-        member(out, r#","error":"#, &self.error);
+        text(out, r#","outcome":"#, self.outcome);
+        maybe_text(out, r#","error":"#, self.error);
         member(out, r#","stream":"#, &self.stream);
         member(out, r#","attempts":"#, &self.attempts);
         if self.degraded {
             out.extend_from_slice(br#","degraded":true"#);
         }
         member(out, r#","dropped":"#, &self.dropped);
-        member(out, r#","cache":"#, &self.cache);
+        maybe_text(out, r#","cache":"#, self.cache);
         member(out, r#","duration_ms":"#, &self.duration_ms);
         member(out, r#","first_token_ms":"#, &self.first_token_ms);
         member(out, r#","bytes":"#, &self.bytes);
         if self.trace_id.is_some() {
-            member(out, r#","trace_id":"#, &self.trace_id);
+            maybe_text(out, r#","trace_id":"#, self.trace_id);
         }
         member(out, r#","prompt_tokens":"#, &self.prompt_tokens);
         member(out, r#","completion_tokens":"#, &self.completion_tokens);
         member(out, r#","cached_tokens":"#, &self.cached_tokens);
         member(out, r#","reasoning_tokens":"#, &self.reasoning_tokens);
         member(out, r#","cost_nano":"#, &self.cost_nano);
-        member(out, r#","cost_currency":"#, &self.cost_currency);
+        maybe_text(out, r#","cost_currency":"#, self.cost_currency);
         out.extend_from_slice(b"}\n");
     }
 }

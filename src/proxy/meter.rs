@@ -1,6 +1,7 @@
 //! One request's bookkeeping. The meter rides on the answer's body and fires exactly once, when the body ends, breaks or is
 //! dropped by the client: metrics, the access log, the record of use and the span.
 
+mod ended;
 mod tally;
 mod telemetry;
 mod usage;
@@ -12,7 +13,6 @@ use bytes::Bytes;
 use http::{HeaderValue, Request};
 use tokio::time::Instant;
 
-use super::access_log::Line;
 use super::admit::Granted;
 use super::attempt::{Attempt, BYTES_PER_TOKEN, End};
 use super::bill::Bills;
@@ -299,73 +299,6 @@ impl Meter {
     pub(super) fn worker(&self) -> &Arc<Worker> {
         &self.worker
     }
-
-    fn record(&mut self, outcome: Outcome) {
-        let worker = Arc::clone(&self.worker);
-        let metrics = &worker.runtime.metrics;
-        let duration = self.started.elapsed();
-        if let Some(result) = self.cache {
-            metrics.cache.count(result);
-        }
-        let first_token = self.first_content.map(|at| at - self.started);
-        // A client that went away before an answer got none: nginx's word for it.
-        let status = if self.status == 0 { 499 } else { self.status };
-        let trace_id = self.trace.as_ref().map(|trace| trace.id());
-        if let Some(target) = &self.target {
-            let target = target.metrics(metrics);
-            target.request(metrics, status, duration, trace_id.as_deref());
-            if let (Some(after), true) = (first_token, self.stream) {
-                target.first_token(after, trace_id.as_deref());
-            }
-            if let (Some(first), Some(last), 2..) = (self.first_content, self.last_content, self.pieces) {
-                target.inter_token((last - first) / (self.pieces - 1));
-            }
-            if let Some(usage) = &self.usage {
-                target.tokens(
-                    usage.prompt,
-                    usage.completion,
-                    usage.cached.unwrap_or(0),
-                    usage.cache_write.unwrap_or(0),
-                    usage.reasoning.unwrap_or(0),
-                );
-            }
-        }
-        self.tell_ledger(outcome, status, duration, first_token);
-        let snapshot = worker.runtime.snapshot();
-        self.export(snapshot.config.telemetry.usage, status, outcome, first_token);
-        if !snapshot.config.log.access {
-            return;
-        }
-        let total = self.total();
-        worker.access_log.write(&Line {
-            time: jiff::Timestamp::now().to_string(),
-            request_id: &self.request_id,
-            client: self.client.as_ref().map(|c| c.name.as_str()),
-            method: self.method.as_str(),
-            endpoint: self.endpoint,
-            model: self.model.as_deref(),
-            provider: self.target.as_ref().map(|t| t.provider.name.as_str()),
-            upstream_model: self.target.as_ref().map(|t| &*t.model),
-            status,
-            outcome: outcome.as_str(),
-            error: self.error.as_deref(),
-            stream: self.stream,
-            attempts: self.attempts,
-            degraded: self.is_degraded,
-            dropped: &self.dropped,
-            cache: self.cache.map(CacheResult::as_str),
-            duration_ms: milliseconds(duration),
-            first_token_ms: first_token.map(milliseconds),
-            bytes: self.bytes,
-            trace_id: trace_id.as_deref(),
-            prompt_tokens: self.usage.map(|u| u.prompt),
-            completion_tokens: self.usage.map(|u| u.completion),
-            cost_nano: total.map(|total| total.nano),
-            cost_currency: total.as_ref().map(|total| total.currency.as_str()),
-            cached_tokens: self.usage.and_then(|u| u.cached),
-            reasoning_tokens: self.usage.and_then(|u| u.reasoning),
-        });
-    }
 }
 
 impl Drop for Meter {
@@ -380,7 +313,7 @@ impl Drop for Meter {
             grant.settle(Instant::now(), self.usage.map_or(estimated, |usage| usage.total()));
         }
         self.count(outcome);
-        self.record(outcome);
+        self.tell(outcome);
     }
 }
 

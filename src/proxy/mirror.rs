@@ -12,6 +12,7 @@ use super::attempt::{Attempt, Budget, End};
 use super::bill::Bills;
 use super::call::{Asked, Call};
 use super::exchange::{Accepted, Terms, exchange};
+use super::keepers::Keepers;
 use super::meter::milliseconds;
 use super::respond::Content;
 use super::tags;
@@ -53,17 +54,17 @@ pub(super) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: &Arc<C
         let (bills, begun) = (Bills::default(), Instant::now());
         let result = send(&copying.0, &snapshot, &call, &target, &bills).await;
         copying.0.runtime.metrics.mirror(result);
-        record(&copying.0, &call, &bills, result == "ok", begun.elapsed());
+        record(&Keepers::of(&copying.0, &snapshot), &copying.0, &call, &bills, result == "ok", begun.elapsed());
     });
 }
 
 /// A copy is billed as any other request, so it has a record of its own, if it was sent.
-fn record(worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Duration) {
+fn record(keepers: &Keepers<'_>, worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Duration) {
     let bills = bills.0.lock();
-    let Some(item) = bills.first().filter(|_| !worker.runtime.ledger.is_empty()) else { return };
+    let Some(item) = bills.first().filter(|_| !keepers.is_empty()) else { return };
     let charge = item.charge();
-    worker.runtime.ledger.record(&Record {
-        time: jiff::Timestamp::now().to_string(),
+    let record = Record {
+        time: &jiff::Timestamp::now().to_string(),
         request_id: &id::request_id(),
         outcome: if is_ok { Outcome::Complete } else { Outcome::Failed }.as_str(),
         status: if is_ok { 200 } else { 0 },
@@ -83,7 +84,7 @@ fn record(worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Durati
         tokens: charge.map(|charge| charge.usage.into()),
         tokens_source: charge.map(|charge| charge.source.as_str()),
         cost: item.cost(),
-        cost_by_kind: charge.and_then(Charge::cost_by_kind),
+        cost_by_kind: charge.and_then(|charge| charge.cost),
         reported_cost: charge.and_then(Charge::reported_money),
         answer_reported: charge.and_then(|charge| charge.reported),
         currency: worker.runtime.prices.book().currency(),
@@ -92,7 +93,8 @@ fn record(worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Durati
         other_attempts: Vec::new(),
         duration_ms: milliseconds(took),
         first_token_ms: None,
-    });
+    };
+    keepers.record(&record, None);
 }
 
 async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &Arc<Target>, bills: &Bills) -> &'static str {

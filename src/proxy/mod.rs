@@ -22,6 +22,7 @@ mod forward;
 mod headers;
 mod hedge;
 mod ingress;
+mod keepers;
 mod meter;
 mod mirror;
 mod models;

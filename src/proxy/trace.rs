@@ -8,17 +8,15 @@ use tokio::time::Instant;
 
 use super::attempt::End;
 use crate::base::outcome::AttemptClass;
-use crate::chat::Usage;
 use crate::config::Traces;
 use crate::runtime::Target;
 use crate::trace::{Clock, Context, Event, Kind, Span, Value, hex, is_sampled};
+use crate::usage::Tokens;
 
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 /// The specification lets a longer one be dropped.
 const MAX_STATE: usize = 512;
-/// Of text that a client chose.
-const MAX_TEXT: usize = 256;
 const FIRST_TOKEN: &str = "llm.first_token";
 const END: &str = "llm.end";
 
@@ -145,7 +143,7 @@ impl AttemptTrace {
             attributes.push(("http.response.status_code", u64::from(end.status).into()));
         }
         if let Some(usage) = &end.usage {
-            tokens(usage, &mut attributes);
+            Tokens::from(*usage).add_to(&mut attributes);
         }
         if let Some(first) = self.first {
             attributes.push(("llm.time_to_first_token", seconds(first - self.begun)));
@@ -171,25 +169,8 @@ impl AttemptTrace {
     }
 }
 
-/// Token counts by the conventions' names.
-pub(super) fn tokens(usage: &Usage, attributes: &mut Attributes) {
-    let counts = [
-        ("gen_ai.usage.input_tokens", Some(usage.prompt)),
-        ("gen_ai.usage.output_tokens", Some(usage.completion)),
-        ("gen_ai.usage.cache_read.input_tokens", usage.cached),
-        ("gen_ai.usage.cache_creation.input_tokens", usage.cache_write),
-        ("gen_ai.usage.reasoning.output_tokens", usage.reasoning),
-    ];
-    attributes.extend(counts.into_iter().filter_map(|(name, count)| Some((name, count?.into()))));
-}
-
 pub(super) fn seconds(time: Duration) -> Value {
     Value::Fraction(time.as_secs_f64())
-}
-
-/// A client's text, not longer than it need be.
-pub(super) fn text(text: &str) -> Value {
-    text.chars().take(MAX_TEXT).collect::<String>().into()
 }
 
 fn events(clock: Clock, first: Option<Instant>, end: Instant, told: (&'static str, &'static str)) -> Vec<Event> {
@@ -201,7 +182,9 @@ fn events(clock: Clock, first: Option<Instant>, end: Instant, told: (&'static st
 /// `gen_ai.operation.name` of what is asked at an endpoint.
 pub(super) fn operation(endpoint: &'static str) -> &'static str {
     match endpoint {
-        "chat_completions" | "messages" | "responses" | "converse" | "cohere_chat" | "dashscope_generation" | "ollama_chat" => "chat",
+        "chat_completions" | "messages" | "responses" | "converse" | "cohere_chat" | "dashscope_generation" | "ollama_chat" | "mirror" => {
+            "chat"
+        }
         "completions" | "ollama_generate" => "text_completion",
         other => other,
     }

@@ -71,7 +71,7 @@ fn keeps_what_was_spent(store: &Store) {
 }
 
 /// A record of a request that cost 5 + 2 nano-units, the second part by an attempt that failed.
-fn record<'a>(time: &str, provider: &'a str, client: Option<&'a str>) -> crate::usage::Record<'a> {
+fn record<'a>(time: &'a str, provider: &'a str, client: Option<&'a str>) -> crate::usage::Record<'a> {
     use crate::price::Currency;
     use crate::usage::{Money, OtherAttempt, Record};
     let tokens = crate::chat::Usage { prompt: 10, completion: 3, cached: Some(4), ..Default::default() }.into();
@@ -86,7 +86,7 @@ fn record<'a>(time: &str, provider: &'a str, client: Option<&'a str>) -> crate::
         cost_unknown: None,
     };
     Record {
-        time: time.to_owned(),
+        time,
         request_id: "r",
         outcome: "complete",
         status: 200,

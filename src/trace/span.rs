@@ -54,6 +54,16 @@ pub struct UsageRecord {
     pub attributes: Vec<(&'static str, Value)>,
 }
 
+/// The longest text of a client's that is exported, in characters.
+const MOST_TEXT: usize = 256;
+
+impl Value {
+    /// A client's text, not longer than it need be.
+    pub fn short(text: &str) -> Self {
+        text.chars().take(MOST_TEXT).collect::<String>().into()
+    }
+}
+
 impl From<&'static str> for Value {
     fn from(text: &'static str) -> Self {
         Self::Text(Cow::Borrowed(text))

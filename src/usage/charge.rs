@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::record::{CostByKind, Money};
+use super::record::Money;
 use crate::base::kind::Kind;
 use crate::chat::Usage;
 use crate::price::{Book, Cost, Counts, Currency, Schedule};
@@ -75,11 +75,6 @@ impl Charge {
 }
 
 impl Charge {
-    /// The parts of the cost.
-    pub fn cost_by_kind(&self) -> Option<CostByKind> {
-        self.cost.map(CostByKind)
-    }
-
     /// In the currency that is reported in.
     pub fn reported_money(&self) -> Option<Money> {
         self.reported.map(|nano| Money { nano, currency: self.reported_currency })

@@ -46,14 +46,11 @@ impl Sink for FileSink {
 
     fn record(&self, record: &Record<'_>) -> bool {
         let mut waiting = self.waiting.lock();
-        let before = waiting.len();
-        let written = before < MOST_WAITING && serde_json::to_writer(&mut *waiting, record).is_ok();
-        if written {
-            waiting.push(b'\n');
-        } else {
-            waiting.truncate(before);
+        let has_room = waiting.len() < MOST_WAITING;
+        if has_room {
+            record.write(&mut waiting);
         }
-        written
+        has_room
     }
 
     fn flush(&self) {

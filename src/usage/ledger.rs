@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use prometheus_client::metrics::counter::Counter;
 
 use super::record::Record;
 use crate::metrics::MoneyMetrics;
@@ -27,8 +28,15 @@ pub trait Sink: Send + Sync {
 
 /// All sinks. Without one a record is not even made.
 pub struct Ledger {
-    sinks: ArcSwap<Vec<Arc<dyn Sink>>>,
+    sinks: ArcSwap<Vec<Entry>>,
     metrics: MoneyMetrics,
+}
+
+/// A sink, and where it is counted what it takes.
+#[derive(Clone)]
+struct Entry {
+    sink: Arc<dyn Sink>,
+    records: Counter,
 }
 
 impl Ledger {
@@ -38,7 +46,8 @@ impl Ledger {
 
     /// From the next record on, `sink` gets them too.
     pub fn add(&self, sink: Arc<dyn Sink>) {
-        self.sinks.rcu(|sinks| sinks.iter().chain([&sink]).cloned().collect::<Vec<_>>());
+        let entry = Entry { records: self.metrics.recorded(sink.name()), sink };
+        self.sinks.rcu(|sinks| sinks.iter().chain([&entry]).cloned().collect::<Vec<_>>());
     }
 
     pub fn is_empty(&self) -> bool {
@@ -46,9 +55,9 @@ impl Ledger {
     }
 
     pub fn record(&self, record: &Record<'_>) {
-        for sink in self.sinks.load().iter() {
+        for Entry { sink, records } in self.sinks.load().iter() {
             if sink.record(record) {
-                self.metrics.recorded(sink.name());
+                records.inc();
             } else {
                 self.metrics.lost(sink.name(), 1);
             }
@@ -57,14 +66,14 @@ impl Ledger {
 
     /// Has every sink write out what it has. May wait.
     pub fn flush(&self) {
-        for sink in self.sinks.load().iter() {
+        for Entry { sink, .. } in self.sinks.load().iter() {
             sink.flush();
         }
     }
 
     /// The same when no more records come.
     pub fn finish(&self) {
-        for sink in self.sinks.load().iter() {
+        for Entry { sink, .. } in self.sinks.load().iter() {
             sink.finish();
         }
     }

@@ -1,17 +1,14 @@
 //! The record of one request, as sinks get it. It holds no prompt, no answer and no key.
 
-use serde::{Serialize, Serializer};
-
-use crate::base::kind::Kind;
 use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
 use crate::price::{Cost, Currency};
 
 /// What became of one request of a client, told once when it ends.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Record<'a> {
     /// When it ended, RFC 3339 in UTC.
-    pub time: String,
+    pub time: &'a str,
     pub request_id: &'a str,
     /// `complete`, `truncated`, `failed` or `cancelled`.
     pub outcome: &'static str,
@@ -27,7 +24,6 @@ pub struct Record<'a> {
     pub provider: Option<&'a str>,
     pub upstream_model: Option<&'a str>,
     /// The same as metrics may name it: a name of the configuration, or `other`.
-    #[serde(skip)]
     pub label: Option<&'a str>,
     pub stream: bool,
     /// A copy of another request, which no client waits for.
@@ -44,14 +40,12 @@ pub struct Record<'a> {
     /// What the answering attempt cost, in the currency of its price; none where that is not known.
     pub cost: Option<Money>,
     /// The parts of it.
-    pub cost_by_kind: Option<CostByKind>,
+    pub cost_by_kind: Option<Cost>,
     /// What the whole request cost, billed attempts that failed or lost included, in the currency that is reported in.
     pub reported_cost: Option<Money>,
     /// The answering attempt's part of it, in billionths.
-    #[serde(skip)]
     pub answer_reported: Option<u64>,
     /// The one that is reported in, whether there is a cost or not.
-    #[serde(skip)]
     pub currency: Currency,
     /// Why there is no cost although the vendor may bill the answer: `no_price`, `interrupted` or `not_counted`.
     pub cost_unknown: Option<&'static str>,
@@ -64,7 +58,7 @@ pub struct Record<'a> {
 }
 
 /// Token counts in OpenAI's sense: `prompt` holds the parts of the prompt, `completion` those of the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tokens {
     pub prompt: u64,
     pub completion: u64,
@@ -99,31 +93,19 @@ impl From<Usage> for Tokens {
 }
 
 /// An amount in a currency.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Money {
     /// Billionths of the currency's unit.
     pub nano: u64,
     pub currency: Currency,
 }
 
-/// The parts of a cost, in billionths, by the kinds of use that cost something; they add up to it.
-#[derive(Clone, Copy, Debug)]
-pub struct CostByKind(pub Cost);
-
-impl Serialize for CostByKind {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let costs = Kind::ALL.into_iter().map(|kind| (kind.as_str(), self.0.of(kind)));
-        serializer.collect_map(costs.filter(|(_, nano)| *nano > 0))
-    }
-}
-
 /// An attempt that the answer did not come by.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct OtherAttempt<'a> {
     pub provider: &'a str,
     pub model: &'a str,
     /// As in the record itself.
-    #[serde(skip)]
     pub label: &'a str,
     /// What became of it, as in `llm_upstream_attempts_total`.
     pub class: &'static str,

@@ -2,6 +2,7 @@
 //! valid gives `None` or a wrong place, never a panic: only what a parser has accepted belongs here.
 
 mod places;
+pub mod write;
 
 use std::ops::Range;
 

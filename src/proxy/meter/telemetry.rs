@@ -1,16 +1,15 @@
-//! What of a request goes to a collector: its span, and a record of what it used.
-
-use std::time::Duration;
+//! What of a request goes to a collector: its span.
 
 use bytes::Bytes;
 use http::HeaderMap;
-use tokio::time::Instant;
 
 use super::super::trace::{self, AttemptTrace, Attributes, Trace};
 use super::Meter;
+use super::ended::Ended;
 use crate::base::outcome::Outcome;
 use crate::runtime::Snapshot;
-use crate::trace::{Clock, Record, UsageRecord};
+use crate::trace::{Record, Value};
+use crate::usage::Tokens;
 
 impl Meter {
     /// Traces the request, if it is to be.
@@ -31,37 +30,28 @@ impl Meter {
         }
     }
 
-    /// Hands the request's span, and what it used, to the exporter.
-    pub(super) fn export(&mut self, usage: bool, status: u16, outcome: Outcome, first_token: Option<Duration>) {
-        if self.trace.is_none() && !usage {
-            return;
-        }
-        let records = &self.worker.runtime.records;
-        let mut attributes = self.attributes(status, outcome, first_token);
-        if usage {
-            let context = self.trace.as_ref().map(|trace| trace.context());
-            let time = Clock::since(Instant::now()).at(Instant::now());
-            records.push(Record::Usage(UsageRecord { time, context, attributes: attributes.clone() }));
-        }
+    /// Hands the request's span to the exporter.
+    pub(super) fn export(&mut self, ended: &Ended) {
         let Some(trace) = self.trace.take() else { return };
+        let mut attributes = self.attributes(ended);
         if let Some(capture) = self.capture.take() {
             capture.add_to(&mut attributes);
         }
-        let is_error = !matches!(outcome, Outcome::Complete | Outcome::Cancelled);
+        let is_error = !matches!(ended.outcome, Outcome::Complete | Outcome::Cancelled);
         let name = format!("{} {}", self.method, self.endpoint);
         let first = self.first_content.filter(|_| self.stream);
-        records.push(Record::Span(trace.end(name, first, outcome.as_str(), is_error, attributes)));
+        self.worker.runtime.records.push(Record::Span(trace.end(name, first, ended.outcome.as_str(), is_error, attributes)));
     }
 
-    fn attributes(&self, status: u16, outcome: Outcome, first_token: Option<Duration>) -> Attributes {
+    fn attributes(&self, ended: &Ended) -> Attributes {
         let mut attributes: Attributes = Vec::with_capacity(24);
         attributes.extend([
             ("http.request.method", self.method.to_string().into()),
-            ("http.response.status_code", u64::from(status).into()),
+            ("http.response.status_code", u64::from(ended.status).into()),
             ("gen_ai.operation.name", trace::operation(self.endpoint).into()),
             ("llm.endpoint", self.endpoint.into()),
             ("llm.request_id", self.request_id.to_string().into()),
-            ("llm.outcome", outcome.as_str().into()),
+            ("llm.outcome", ended.outcome.as_str().into()),
             ("llm.attempts", u64::from(self.attempts).into()),
             ("llm.stream", self.stream.into()),
         ]);
@@ -69,23 +59,23 @@ impl Meter {
             attributes.push(("llm.client", client.name.clone().into()));
         }
         if let Some(model) = &self.model {
-            attributes.push(("gen_ai.request.model", trace::text(model)));
+            attributes.push(("gen_ai.request.model", Value::short(model)));
         }
         if let Some(target) = &self.target {
             attributes.push(("llm.provider", target.provider.name.clone().into()));
-            attributes.push(("gen_ai.response.model", trace::text(&target.model)));
+            attributes.push(("gen_ai.response.model", Value::short(&target.model)));
         }
         if let Some(error) = &self.error {
-            attributes.push(("error.type", trace::text(error)));
+            attributes.push(("error.type", Value::short(error)));
         }
         if let Some(cache) = self.cache {
             attributes.push(("llm.cache", cache.as_str().into()));
         }
-        if let Some(after) = first_token.filter(|_| self.stream) {
+        if let Some(after) = ended.first_token.filter(|_| self.stream) {
             attributes.push(("llm.time_to_first_token", trace::seconds(after)));
         }
         if let Some(usage) = &self.usage {
-            trace::tokens(usage, &mut attributes);
+            Tokens::from(*usage).add_to(&mut attributes);
         }
         attributes
     }

@@ -1,11 +1,11 @@
 //! What a request cost, and its record of use.
 
-use std::time::Duration;
-
+use super::ended::Ended;
 use super::{Meter, milliseconds};
-use crate::base::outcome::{CacheResult, Outcome};
+use crate::base::outcome::CacheResult;
 use crate::proxy::attempt::Attempt;
 use crate::proxy::bill::{Bill, Item};
+use crate::proxy::keepers::Keepers;
 use crate::usage::{Charge, Money, OtherAttempt, Record};
 
 impl Meter {
@@ -33,22 +33,17 @@ impl Meter {
         self.attempt.as_ref().is_some_and(Attempt::has_ended)
     }
 
-    /// Tells the ledger, once, when the request has ended.
-    pub(super) fn tell_ledger(&self, outcome: Outcome, status: u16, duration: Duration, first_token: Option<Duration>) {
-        let ledger = &self.worker.runtime.ledger;
-        if ledger.is_empty() {
-            return;
-        }
-        let total = self.total();
+    /// Makes the record of use, once, when the request has ended.
+    pub(super) fn record(&self, keepers: &Keepers<'_>, ended: &Ended) {
         let bills = self.bills.0.lock();
         let answer = bills.iter().find(|item| Some(item.number) == self.answered);
         let charge = answer.and_then(Item::charge);
         let others = bills.iter().filter(|item| Some(item.number) != self.answered && !matches!(item.bill, Bill::Nothing));
-        ledger.record(&Record {
-            time: jiff::Timestamp::now().to_string(),
+        let record = Record {
+            time: &ended.time,
             request_id: &self.request_id,
-            outcome: outcome.as_str(),
-            status,
+            outcome: ended.outcome.as_str(),
+            status: ended.status,
             error: self.error.as_deref(),
             client: self.client.as_ref().map(|client| client.name.as_str()),
             tags: &self.tags,
@@ -65,16 +60,17 @@ impl Meter {
             tokens: charge.map(|charge| charge.usage.into()),
             tokens_source: charge.map(|charge| charge.source.as_str()),
             cost: answer.and_then(Item::cost),
-            cost_by_kind: charge.and_then(Charge::cost_by_kind),
-            reported_cost: total,
+            cost_by_kind: charge.and_then(|charge| charge.cost),
+            reported_cost: ended.total,
             answer_reported: charge.and_then(|charge| charge.reported),
             currency: self.worker.runtime.prices.book().currency(),
             cost_unknown: answer.and_then(Item::unknown),
             price_version: charge.map(|charge| &*charge.price_version),
             other_attempts: others.map(other).collect(),
-            duration_ms: milliseconds(duration),
-            first_token_ms: first_token.map(milliseconds),
-        });
+            duration_ms: milliseconds(ended.duration),
+            first_token_ms: ended.first_token.map(milliseconds),
+        };
+        keepers.record(&record, self.trace.as_ref().map(|trace| trace.context()));
     }
 }
 
