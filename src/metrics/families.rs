@@ -1,6 +1,6 @@
 //! Every metric family, by its exact name.
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -37,6 +37,8 @@ pub type TracedBuckets = fn() -> Traced;
 /// The families and the registry that prints them.
 pub struct Metrics {
     registry: Registry,
+    /// Bytes of the page when it was last made.
+    page: AtomicUsize,
     pub requests: Family<Labels, Counter>,
     pub duration: Family<Labels, Traced, TracedBuckets>,
     pub active: Gauge,
@@ -108,6 +110,7 @@ impl Default for Metrics {
             telemetry: TelemetryMetrics::new(&mut registry),
             alerts: AlertMetrics::new(&mut registry),
             registry: Registry::default(),
+            page: AtomicUsize::new(16 << 10),
         };
         let seconds = || Unit::Seconds;
         registry.register(
@@ -208,9 +211,12 @@ impl Metrics {
 
     /// OpenMetrics text.
     pub fn encode(&self) -> String {
-        let mut text = String::with_capacity(16 << 10);
+        // It seldom grows much from one time to the next.
+        let last = self.page.load(Ordering::Relaxed);
+        let mut text = String::with_capacity(last + last / 8);
         // Writing to a String cannot fail.
         let _ = encode(&mut text, &self.registry);
+        self.page.store(text.len(), Ordering::Relaxed);
         text
     }
 

@@ -1,5 +1,6 @@
 //! One target's handles, resolved once.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use dashmap::DashMap;
@@ -17,8 +18,10 @@ pub struct TargetMetrics {
     model: String,
     by_status: DashMap<u16, Counter>,
     duration: Traced,
-    first_token: Traced,
-    inter_token: Histogram,
+    /// A target that is never asked for a stream has no such series: they are a third of a target's part of the page.
+    first_token: OnceLock<Traced>,
+    /// As above.
+    inter_token: OnceLock<Histogram>,
     prompt: Counter,
     completion: Counter,
     cached: Counter,
@@ -30,16 +33,15 @@ pub struct TargetMetrics {
 
 impl TargetMetrics {
     pub fn new(metrics: &Metrics, provider: &str, model: &str) -> Self {
-        let labels = || Labels::of([("provider", provider), ("model", model)]);
         let tokens =
             |kind: &str| metrics.tokens.get_or_create_owned(&Labels::of([("provider", provider), ("model", model), ("type", kind)]));
         Self {
             provider: provider.to_owned(),
             model: model.to_owned(),
             by_status: DashMap::with_shard_amount(2),
-            duration: metrics.duration.get_or_create_owned(&labels()),
-            first_token: metrics.first_token.get_or_create_owned(&labels()),
-            inter_token: metrics.inter_token.get_or_create_owned(&labels()),
+            duration: metrics.duration.get_or_create_owned(&Labels::of([("provider", provider), ("model", model)])),
+            first_token: OnceLock::new(),
+            inter_token: OnceLock::new(),
             prompt: tokens("prompt"),
             completion: tokens("completion"),
             cached: tokens("cached"),
@@ -64,12 +66,17 @@ impl TargetMetrics {
         self.duration.observe(duration.as_secs_f64(), label(trace), None);
     }
 
-    pub fn first_token(&self, after: Duration, trace: Option<&str>) {
-        self.first_token.observe(after.as_secs_f64(), label(trace), None);
+    pub fn first_token(&self, metrics: &Metrics, after: Duration, trace: Option<&str>) {
+        let series = self.first_token.get_or_init(|| metrics.first_token.get_or_create_owned(&self.labels()));
+        series.observe(after.as_secs_f64(), label(trace), None);
     }
 
-    pub fn inter_token(&self, mean: Duration) {
-        self.inter_token.observe(mean.as_secs_f64());
+    pub fn inter_token(&self, metrics: &Metrics, mean: Duration) {
+        self.inter_token.get_or_init(|| metrics.inter_token.get_or_create_owned(&self.labels())).observe(mean.as_secs_f64());
+    }
+
+    fn labels(&self) -> Labels {
+        Labels::of([("provider", &self.provider), ("model", &self.model)])
     }
 
     /// Token counts in the sense of `chat::Usage`.

@@ -57,10 +57,10 @@ impl Meter {
         let target = target.metrics(metrics);
         target.request(metrics, ended.status, ended.duration, trace_id);
         if let (Some(after), true) = (ended.first_token, self.stream) {
-            target.first_token(after, trace_id);
+            target.first_token(metrics, after, trace_id);
         }
         if let (Some(first), Some(last), 2..) = (self.first_content, self.last_content, self.pieces) {
-            target.inter_token((last - first) / (self.pieces - 1));
+            target.inter_token(metrics, (last - first) / (self.pieces - 1));
         }
         if let Some(usage) = &self.usage {
             target.tokens(
