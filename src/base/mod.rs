@@ -6,6 +6,7 @@ pub mod id;
 pub mod json;
 pub mod kind;
 pub mod outcome;
+pub mod parts;
 pub mod raw;
 pub mod secret;
 pub mod service_tier;

@@ -33,6 +33,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use serde_json::{Value, json};
 
+use crate::base::parts::Parts;
 use crate::chat::{ApiError, DialectId, Dropped, Event, Request, Response, Usage};
 use crate::codec::Framing;
 pub use estimate::{estimate_tokens, estimate_tokens_roughly};
@@ -163,8 +164,8 @@ pub trait Dialect: Send + Sync {
     fn edit_request(&self, body: &[u8], to: &To<'_>) -> Result<Written, ApiError>;
 
     /// As [`Dialect::edit_request`], for a body of which [`Dialect::view`] told the layout.
-    fn edit_laid_out(&self, body: &Bytes, _layout: &Layout, to: &To<'_>) -> Result<Written, ApiError> {
-        self.edit_request(body, to)
+    fn edit_laid_out(&self, body: &Bytes, _layout: &Layout, to: &To<'_>) -> Result<(Parts, Dropped), ApiError> {
+        self.edit_request(body, to).map(|Written { body, dropped }| (body.into(), dropped))
     }
 
     /// Checks a vendor's whole answer and edits it where the vendor deviates from the dialect.

@@ -3,7 +3,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use http::header::{CONTENT_ENCODING, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
@@ -19,6 +18,7 @@ use super::send::send;
 use super::worker::Worker;
 use super::{beside, classify, headers, outgoing, rate_hint, thinking, vendor_error};
 use crate::base::outcome::AttemptClass;
+use crate::base::parts::Parts;
 use crate::chat::{ApiError, Dropped, Usage};
 use crate::config::Unsupported;
 use crate::dialect::{To, Written, dialect, estimate_tokens};
@@ -94,8 +94,8 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let target = Arc::clone(&attempt.target);
     let provider = &*target.provider;
     let same = target.speaks(call.dialect).id() == call.dialect;
-    let written = write(terms, &target, same).map_err(refused_here)?;
-    let request = prepare(call, attempt, written.body).map_err(refused_here)?;
+    let (written, dropped) = write(terms, &target, same).map_err(refused_here)?;
+    let request = prepare(call, attempt, written).map_err(refused_here)?;
     let first_token_at = (Instant::now() + provider.timeout.first_token).min(give_up_at);
     let response = send(worker, provider, attempt.credential, request, first_token_at).await?;
     let deadlines = Deadlines {
@@ -125,7 +125,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let watch = if same { None } else { thinking::watch(worker, call, &target) };
     let arriving = Arriving { terms, target: &target, same, source, reply, watch, headers: out };
     let answered = arriving.take(&head.headers, attempt).await;
-    let dropped = written.dropped.iter().map(str::to_owned).collect();
+    let dropped = dropped.iter().map(str::to_owned).collect();
     answered.map(|(answer, usage)| (answer, usage, dropped)).map_err(|mut error| {
         error.message = vendor_error::redacted(provider, &error.message);
         Failed { class: classify::in_band(&error), status: error.status, hopeless: false, error }
@@ -137,16 +137,17 @@ fn to(target: &Target) -> To<'_> {
 }
 
 /// Writes the request for the target: edited where both ends speak the same dialect, translated where they do not.
-fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same: bool) -> Result<Written, ApiError> {
+fn write(Terms { worker, snapshot, call, .. }: Terms<'_>, target: &Target, same: bool) -> Result<(Parts, Dropped), ApiError> {
     let to = to(target);
-    let written = if same {
+    let (written, dropped) = if same {
         dialect(call.dialect).edit_laid_out(&call.body, &call.view.layout, &to)?
     } else {
         let request = thinking::restored(worker, call, target)?;
-        target.dialect().write_request(request.as_ref(), &to)?
+        let Written { body, dropped } = target.dialect().write_request(request.as_ref(), &to)?;
+        (body.into(), dropped)
     };
-    note_dropped(worker, snapshot, target, &written.dropped)?;
-    Ok(written)
+    note_dropped(worker, snapshot, target, &dropped)?;
+    Ok((written, dropped))
 }
 
 /// Tells of fields that the target cannot express, or refuses the request for them.
@@ -171,12 +172,12 @@ pub(super) fn note_dropped(worker: &Worker, snapshot: &Snapshot, target: &Target
     Ok(())
 }
 
-fn prepare(call: &Call, attempt: &Attempt, body: Bytes) -> Result<http::Request<upstream::RequestBody>, ApiError> {
+fn prepare(call: &Call, attempt: &Attempt, body: Parts) -> Result<http::Request<upstream::RequestBody>, ApiError> {
     let target = &*attempt.target;
     let spoken = target.speaks(call.dialect);
     let query = call.query.as_deref().filter(|_| spoken.id() == call.dialect);
-    let asked = if spoken.id() == call.dialect { &call.body } else { &body };
-    let envelope = spoken.envelope(&to(target), call.view.stream, asked);
+    let asked = if spoken.id() == call.dialect { call.body.clone() } else { body.joined() };
+    let envelope = spoken.envelope(&to(target), call.view.stream, &asked);
     let path = || outgoing::uri(&target.chat_path(&envelope.path, call.view.stream, query));
     let uri = if query.is_none() { target.chat_uri(&envelope.path, path)? } else { path()? };
     let mut request = outgoing::request(target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body.into());

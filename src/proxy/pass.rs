@@ -159,7 +159,7 @@ fn default_provider(snapshot: &Snapshot, headers: &HeaderMap) -> Result<Arc<Targ
 /// About how many tokens are sent, for limits.
 fn body_tokens(body: &RequestBody) -> u64 {
     match body {
-        RequestBody::Full(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64).div_ceil(4),
+        RequestBody::Full(parts) => (parts.len() as u64).div_ceil(4),
         RequestBody::Stream(_) => 0,
     }
 }

@@ -79,7 +79,7 @@ async fn authorize(tokens: &Arc<Tokens>, request: &mut Request<RequestBody>, by:
 
 fn sign(signer: &Signer, request: &mut Request<RequestBody>) -> Result<(), AuthError> {
     let body = match request.body() {
-        RequestBody::Full(body) => body.clone().unwrap_or_default(),
+        RequestBody::Full(parts) => parts.joined(),
         RequestBody::Stream(_) => return Err(AuthError::new("a body that is passed on as it comes cannot be signed")),
     };
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();

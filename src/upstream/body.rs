@@ -13,22 +13,29 @@ use super::error::{SendError, SendErrorKind};
 use super::http1::Http1;
 use super::http2::StreamGuard;
 use super::pool::OriginPool;
+use crate::base::parts::Parts;
 
 /// A request's body: bytes at hand, or a client's upload passed on as it comes.
 pub enum RequestBody {
-    Full(Option<Bytes>),
+    Full(Parts),
     Stream(UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>),
 }
 
 impl RequestBody {
     pub fn empty() -> Self {
-        Self::Full(None)
+        Self::Full(Parts::default())
     }
 }
 
 impl From<Bytes> for RequestBody {
     fn from(bytes: Bytes) -> Self {
-        Self::Full(Some(bytes).filter(|b| !b.is_empty()))
+        Self::Full(bytes.into())
+    }
+}
+
+impl From<Parts> for RequestBody {
+    fn from(parts: Parts) -> Self {
+        Self::Full(parts)
     }
 }
 
@@ -38,21 +45,21 @@ impl http_body::Body for RequestBody {
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match self.get_mut() {
-            Self::Full(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
+            Self::Full(parts) => Poll::Ready(parts.take_next().map(|piece| Ok(Frame::data(piece)))),
             Self::Stream(body) => Pin::new(body).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
-            Self::Full(bytes) => bytes.is_none(),
+            Self::Full(parts) => parts.is_empty(),
             Self::Stream(body) => body.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
-            Self::Full(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| b.len() as u64)),
+            Self::Full(parts) => SizeHint::with_exact(parts.len() as u64),
             Self::Stream(body) => body.size_hint(),
         }
     }

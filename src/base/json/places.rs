@@ -51,9 +51,21 @@ impl Iterator for Siblings<'_> {
 }
 
 impl Places {
-    /// Checks a text and keeps the places of the values down to `depth`: 1 for the outermost object's own members.
-    pub fn read(text: &[u8], depth: u32) -> Result<Self, Flaw> {
-        let mut reader = Reader { text, at: 0, has_controls: check_bytes(text)?, places: Vec::with_capacity(32), most: depth };
+    /// Checks bytes, and keeps the places of the values down to `depth`: 1 for the outermost object's own members. Gives the bytes
+    /// as the text that they are.
+    pub fn read(bytes: &[u8], depth: u32) -> Result<(&str, Self), Flaw> {
+        let text = match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => text,
+            // Says where.
+            Err(_) => std::str::from_utf8(bytes).map_err(|error| Flaw { what: "invalid UTF-8", at: error.valid_up_to() })?,
+        };
+        Ok((text, Self::of(text, depth)?))
+    }
+
+    /// The same of a text.
+    pub fn of(text: &str, depth: u32) -> Result<Self, Flaw> {
+        let text = text.as_bytes();
+        let mut reader = Reader { text, at: 0, has_controls: has_controls(text), places: Vec::with_capacity(32), most: depth };
         reader.blanks();
         reader.value(0)?;
         reader.blanks();
@@ -74,19 +86,9 @@ impl Places {
     }
 }
 
-/// Checks what can be checked without knowing what is a string. Says whether there are control characters, which most texts lack.
-fn check_bytes(text: &[u8]) -> Result<bool, Flaw> {
-    let (mut any, mut least) = (0_u8, u8::MAX);
-    for byte in text {
-        any |= *byte;
-        least = least.min(*byte);
-    }
-    if !any.is_ascii()
-        && let Err(error) = std::str::from_utf8(text)
-    {
-        return Err(Flaw { what: "invalid UTF-8", at: error.valid_up_to() });
-    }
-    Ok(least < b' ')
+/// Most texts have none at all, and then no string needs to be searched for them.
+fn has_controls(text: &[u8]) -> bool {
+    text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
 }
 
 struct Reader<'t> {
@@ -361,7 +363,7 @@ mod tests {
     #[test]
     fn places_are_kept_down_to_the_depth() {
         let text = r#"{"a": [ {"b":"c","d":{"e":1}}, 2 ], "f":null}"#;
-        let places = Places::read(text.as_bytes(), 3).unwrap();
+        let places = Places::of(text, 3).unwrap();
         let show = |siblings: Siblings<'_>| siblings.map(|(_, key, value)| format!("{}={}", &text[key], &text[value])).collect::<Vec<_>>();
         assert_eq!(show(places.outermost()), [r#"a=[ {"b":"c","d":{"e":1}}, 2 ]"#, "f=null"]);
         let (list, ..) = places.outermost().next().unwrap();
@@ -370,7 +372,7 @@ mod tests {
         assert_eq!(show(places.within(item)), [r#"b="c""#, r#"d={"e":1}"#]);
         let deepest = places.within(item).last().map(|(index, ..)| index).unwrap();
         assert!(show(places.within(deepest)).is_empty());
-        assert_eq!(Places::read(text.as_bytes(), 1).unwrap().outermost().count(), 2);
+        assert_eq!(Places::of(text, 1).unwrap().outermost().count(), 2);
     }
 
     proptest! {

@@ -9,21 +9,40 @@ use serde_json::{Map, Value, json};
 
 use super::{edit_messages, view};
 use crate::base::json;
+use crate::base::parts::Parts;
 use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, Dropped};
 use crate::dialect::quirks::{NamedTool, RequestQuirks};
 use crate::dialect::{Layout, To, Written};
 
+/// The longest body that is copied whole for a model's name: to send one piece takes less than to send two.
+const COPIED: usize = 16 << 10;
+
 /// Edits a client's request.
 pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
-    laid_out(body, &Layout { fields: json::members(body).collect(), answers_calls: true }, to)
+    let layout = Layout { fields: json::members(body).collect(), answers_calls: true };
+    match Splice::of(body, &layout, to) {
+        Some(Splice { before, name, after }) => Ok(Written { body: [before, &name, after].concat().into(), dropped: Dropped::default() }),
+        None => rewritten(body, to),
+    }
 }
 
 /// Edits a client's request that was looked at (`view`).
-pub fn laid_out(body: &[u8], layout: &Layout, to: &To<'_>) -> Result<Written, ApiError> {
-    if let Some(body) = spliced(body, layout, to) {
-        return Ok(Written { body: body.into(), dropped: Dropped::default() });
-    }
+pub fn laid_out(body: &Bytes, layout: &Layout, to: &To<'_>) -> Result<(Parts, Dropped), ApiError> {
+    let Some(Splice { before, name, after }) = Splice::of(body, layout, to) else {
+        return rewritten(body, to).map(|Written { body, dropped }| (body.into(), dropped));
+    };
+    let parts = if body.len() <= COPIED {
+        Bytes::from([before, &name, after].concat()).into()
+    } else if before.len() > after.len() {
+        Parts::new(body.slice_ref(before), [&name, after].concat().into())
+    } else {
+        Parts::new([before, &name].concat().into(), body.slice_ref(after))
+    };
+    Ok((parts, Dropped::default()))
+}
+
+fn rewritten(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
     let mut fields = parse(body)?;
     fields.set("model", to_raw(&to.model));
     let streams = fields.get("stream").is_some_and(|stream| stream.get() == "true");
@@ -41,29 +60,35 @@ pub fn parse(body: &[u8]) -> Result<RawObject<'_>, ApiError> {
     RawObject::parse(body).map_err(|_| ApiError::invalid_json("the request body is not a JSON object"))
 }
 
-/// The request with another model's name, where that is all there is to edit: by far most requests, of which some are long.
-/// The body has been checked (`view`).
-fn spliced(body: &[u8], layout: &Layout, to: &To<'_>) -> Option<Vec<u8>> {
-    let key = |place: &Range<usize>| body.get(place.clone()).unwrap_or_default();
-    let value = |name: &str| layout.fields.iter().find(|(own, _)| key(own) == name.as_bytes()).map(|(_, place)| place.clone());
-    // A name that is spelt with escapes could be any of those that matter.
-    let concern = |q: &RequestQuirks| {
-        q.concern(|name| value(name).is_some())
-            || layout.answers_calls && q.tool_call_id.is_some_and(|form| edit_messages::has_foreign_id(body, form))
-    };
-    if layout.fields.iter().any(|(own, _)| key(own).contains(&b'\\')) || to.quirks.request_for(to.model).any(concern) {
-        return None;
+/// A request with another model's name, where that is all there is to edit: by far most requests, of which some are long.
+struct Splice<'b> {
+    before: &'b [u8],
+    /// In quotes.
+    name: Vec<u8>,
+    after: &'b [u8],
+}
+
+impl<'b> Splice<'b> {
+    /// The body has been checked (`view`).
+    fn of(body: &'b [u8], layout: &Layout, to: &To<'_>) -> Option<Self> {
+        let key = |place: &Range<usize>| body.get(place.clone()).unwrap_or_default();
+        let value = |name: &str| layout.fields.iter().find(|(own, _)| key(own) == name.as_bytes()).map(|(_, place)| place.clone());
+        // A name that is spelt with escapes could be any of those that matter.
+        let concern = |q: &RequestQuirks| {
+            q.concern(|name| value(name).is_some())
+                || layout.answers_calls && q.tool_call_id.is_some_and(|form| edit_messages::has_foreign_id(body, form))
+        };
+        if layout.fields.iter().any(|(own, _)| key(own).contains(&b'\\')) || to.quirks.request_for(to.model).any(concern) {
+            return None;
+        }
+        let text = |name: &str| value(name).and_then(|place| body.get(place));
+        if text("stream") == Some(b"true") && to.want_usage {
+            view::includes_usage(std::str::from_utf8(text("stream_options")?).ok()?).then_some(())?;
+        }
+        let model = value("model")?;
+        let (before, after) = (body.get(..model.start)?, body.get(model.end..)?);
+        Some(Self { before, name: serde_json::to_vec(to.model).ok()?, after })
     }
-    let text = |name: &str| value(name).and_then(|place| body.get(place));
-    if text("stream") == Some(b"true") && to.want_usage {
-        view::includes_usage(std::str::from_utf8(text("stream_options")?).ok()?).then_some(())?;
-    }
-    let model = value("model")?;
-    let mut edited = Vec::with_capacity(body.len() + to.model.len());
-    edited.extend_from_slice(body.get(..model.start)?);
-    serde_json::to_writer(&mut edited, to.model).ok()?;
-    edited.extend_from_slice(body.get(model.end..)?);
-    Some(edited)
 }
 
 /// Applies the vendor's quirks to a request in OpenAI's words.

@@ -38,7 +38,8 @@ use std::borrow::Cow;
 use bytes::{Bytes, BytesMut};
 
 use super::{Decode, Dialect, Edited, Encode, Layout, Quirks, Reply, Tap, To, View, Written};
-use crate::chat::{ApiError, DialectId, Request, Response};
+use crate::base::parts::Parts;
+use crate::chat::{ApiError, DialectId, Dropped, Request, Response};
 pub use view::{GenericView, generic as generic_view};
 
 /// The dialect.
@@ -111,7 +112,7 @@ impl Dialect for OpenAiChat {
         edit::request(body, to)
     }
 
-    fn edit_laid_out(&self, body: &Bytes, layout: &Layout, to: &To<'_>) -> Result<Written, ApiError> {
+    fn edit_laid_out(&self, body: &Bytes, layout: &Layout, to: &To<'_>) -> Result<(Parts, Dropped), ApiError> {
         edit::laid_out(body, layout, to)
     }
 

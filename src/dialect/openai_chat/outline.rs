@@ -14,8 +14,8 @@ const DEPTH: u32 = 3;
 /// The usage of an answer that is in every way as OpenAI's own are. `None` for one that needs a closer look, because it
 /// reports an error, ended in an unknown way, has no usage, or is not an answer at all.
 pub fn ordinary(body: &[u8]) -> Option<Usage> {
-    let places = Places::read(body, DEPTH).ok()?;
-    let answer = Answer { text: std::str::from_utf8(body).ok()?, places: &places };
+    let (text, places) = Places::read(body, DEPTH).ok()?;
+    let answer = Answer { text, places: &places };
     // A list has places, too.
     if !answer.text.trim_start().starts_with('{') {
         return None;

@@ -12,7 +12,7 @@ use crate::chat::Usage;
 /// Reads a `usage` object's text. `None` where it counts nothing.
 pub fn read_raw(raw: &RawValue) -> Option<Usage> {
     let own = |places: Places| standard(raw.get(), &places, places.outermost());
-    Places::read(raw.get().as_bytes(), 2).ok().and_then(own).or_else(|| read_text(raw.get()))
+    Places::of(raw.get(), 2).ok().and_then(own).or_else(|| read_text(raw.get()))
 }
 
 /// The same for one that is not in OpenAI's own form.

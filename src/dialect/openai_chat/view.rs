@@ -20,8 +20,8 @@ const ROLES: [&str; 6] = ["system", "developer", "user", "assistant", "tool", "f
 
 /// Checks a chat request.
 pub fn chat(body: &[u8]) -> Result<View, ApiError> {
-    let places = read(body, 3)?;
-    let fields = Fields::new(body, &places)?;
+    let (text, places) = read(body, 3)?;
+    let fields = Fields::new(text, &places)?;
     let view = view(&fields)?;
     check_choices(&fields, "n")?;
     check_messages(&fields)?;
@@ -48,14 +48,14 @@ pub struct GenericView {
 
 /// Checks a request to another endpoint of the API (embeddings, moderations, images, speech, rerank).
 pub fn generic(body: &[u8]) -> Result<GenericView, ApiError> {
-    let places = read(body, 1)?;
-    let fields = Fields::new(body, &places)?;
+    let (text, places) = read(body, 1)?;
+    let fields = Fields::new(text, &places)?;
     let named = fields.get("model").filter(|value| kind(value) != Kind::Null);
     Ok(GenericView { model: named.map(|value| model(Some(value))).transpose()?, stream: stream(&fields)? })
 }
 
 /// Surveys a body down to `depth`, or says why it is not JSON.
-pub fn read(body: &[u8], depth: u32) -> Result<Places, ApiError> {
+pub fn read(body: &[u8], depth: u32) -> Result<(&str, Places), ApiError> {
     Places::read(body, depth)
         .map_err(|Flaw { what, at }| ApiError::invalid_json(format!("the request body is not valid JSON: {what} at byte {at}")))
 }
@@ -70,8 +70,7 @@ pub struct Fields<'b> {
 
 impl<'b> Fields<'b> {
     /// Every error is the client's: no object, a field that is repeated or must not be there.
-    pub fn new(body: &'b [u8], places: &'b Places) -> Result<Self, ApiError> {
-        let text = std::str::from_utf8(body).unwrap_or_default();
+    pub fn new(text: &'b str, places: &'b Places) -> Result<Self, ApiError> {
         if !text.trim_start().starts_with('{') {
             return Err(ApiError::invalid("invalid_type", "model", "the request body has to be a JSON object"));
         }

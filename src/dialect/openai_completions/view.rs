@@ -11,8 +11,8 @@ pub(super) const DEFAULT_MAX_TOKENS: u64 = 16;
 
 /// Checks a request's outer shape and finds what routing needs.
 pub(super) fn view(body: &[u8]) -> Result<View, ApiError> {
-    let places = view::read(body, 1)?;
-    let fields = view::Fields::new(body, &places)?;
+    let (text, places) = view::read(body, 1)?;
+    let fields = view::Fields::new(text, &places)?;
     let view = view::view(&fields)?;
     view::check_choices(&fields, "n")?;
     view::check_choices(&fields, "best_of")?;

@@ -204,3 +204,24 @@ fn model_rules_apply_to_their_models_only() {
         assert_eq!(json(&written.body)[field], 5, "{model}");
     }
 }
+
+#[test]
+fn the_long_part_of_a_long_body_is_not_copied() {
+    let long = "x".repeat(100 << 10);
+    let (none, to) = (Quirks::default(), |quirks| To { model: "m\"2", quirks, want_usage: true });
+    for (body, shared) in [
+        (format!(r#"{{"messages":[{{"role":"user","content":"{long}"}}],"model":"fast","top_p":1}}"#), true),
+        (format!(r#"{{"model": "fast" ,"messages":[{{"role":"user","content":"{long}"}}]}}"#), true),
+        (r#"{"model":"fast","messages":[{"role":"user","content":"x"}]}"#.to_owned(), false),
+    ] {
+        let expected = body.replace("\"fast\"", r#""m\"2""#);
+        let body = bytes::Bytes::from(body);
+        let view = OpenAiChat.view(&body).unwrap();
+        let (mut parts, dropped) = OpenAiChat.edit_laid_out(&body, &view.layout, &to(&none)).unwrap();
+        assert_eq!((parts.joined(), parts.len()), (bytes::Bytes::from(expected.clone()), expected.len()));
+        assert_eq!(dropped.iter().count(), 0);
+        let places = body.as_ptr_range();
+        let pieces: Vec<bytes::Bytes> = std::iter::from_fn(|| parts.take_next()).collect();
+        assert_eq!(pieces.iter().any(|piece| piece.len() > 100 << 10 && places.contains(&piece.as_ptr())), shared);
+    }
+}
