@@ -124,6 +124,10 @@ fuzz: setup-rust ## feeds every reader of foreign bytes with what a fuzzer makes
 bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick")
 	benches/compare/run $(BENCH)
 
+.PHONY: pgo
+pgo: setup-rust ## a release that is optimized by a profile of requests, in target/pgo/llm-sidecar (PGO="--cpu x86-64-v3")
+	benches/pgo $(PGO)
+
 .PHONY: count
 count: setup-rust ## the instructions that a request, a chunk and a reload take, against a baseline (COUNT="--update" takes over a new one)
 	scripts/setup instructions

@@ -47,7 +47,7 @@ fn completion() -> Value {
 }
 
 /// A counter of money, in billionths.
-async fn nano(sidecar: &Sidecar, sample: &str) -> u64 {
+pub async fn nano(sidecar: &Sidecar, sample: &str) -> u64 {
     (sum(&sidecar.metrics().await, sample) * 1e9).round() as u64
 }
 
@@ -94,6 +94,7 @@ async fn a_stream_is_billed_by_the_usage_that_the_client_did_not_ask_for() {
     assert_eq!(answer.head.header("x-llm-cost"), None, "it is not known when the head goes");
     let record = &records(&sidecar, 1).await[0];
     assert_eq!((&record["cost"]["nano"], &record["tokens_source"]), (&json!(65_000), &json!("vendor")));
+    all_tell(&sidecar, &[record]).await;
 }
 
 #[tokio::test]
@@ -135,4 +136,46 @@ async fn a_stream_that_its_client_leaves_is_estimated_and_recorded_once() {
     assert_eq!((&record["outcome"], &record["tokens_source"]), (&json!("cancelled"), &json!("estimated")));
     assert!(record["tokens"]["completion"].as_u64().unwrap() >= 100, "{record}");
     assert!(record["cost"]["nano"].as_u64().unwrap() >= 1_000_000, "{record}");
+    all_tell(&sidecar, &[record]).await;
+}
+
+#[tokio::test]
+async fn a_stream_that_the_vendor_cuts_is_estimated_and_told_alike() {
+    let upstream = Upstream::start().await;
+    let sidecar = start(&upstream, "", PRICES).await;
+    upstream.script(Script::sse().data(chat::role()).data(chat::text(&"word ".repeat(80))).rst());
+    let answer = sidecar.chat(&chat::request(true)).await;
+    assert!(!answer.text().contains("[DONE]"));
+    let record = &records(&sidecar, 1).await[0];
+    assert_eq!((&record["outcome"], &record["tokens_source"]), (&json!("truncated"), &json!("estimated")));
+    assert!(record["reported_cost"]["nano"].as_u64().unwrap() >= 900_000, "{record}");
+    all_tell(&sidecar, &[record]).await;
+}
+
+#[tokio::test]
+async fn an_answer_from_the_cache_costs_nothing_and_all_say_so() {
+    let upstream = Upstream::start().await;
+    let route = "models: {kept: {targets: [{provider: vendor, model: m}], cache: {ttl: 60s}}}\n";
+    let sidecar = start(&upstream, "", &format!("{PRICES}{route}")).await;
+    upstream.script(Script::json(200, &completion()));
+    let mut request = chat::request(false);
+    (request["model"], request["temperature"]) = ("kept".into(), 0.into());
+    for cost in ["0.00130275", "0"] {
+        let answer = sidecar.chat(&request).await;
+        assert_eq!(answer.head.header("x-llm-cost"), Some(cost), "{}", answer.text());
+    }
+    let records = records(&sidecar, 2).await;
+    assert_eq!((&records[1]["cache"], &records[1]["tokens"]), (&json!("hit"), &Value::Null));
+    all_tell(&sidecar, &[&records[0], &records[1]]).await;
+}
+
+/// The records' costs in the currency that is reported in are those of the access log, and their sum that of the metrics.
+async fn all_tell(sidecar: &Sidecar, records: &[&Value]) {
+    for record in records {
+        let line = sidecar.access(record["request_id"].as_str().unwrap()).await;
+        assert_eq!(line["cost_nano"], record["reported_cost"]["nano"], "{line} {record}");
+    }
+    let total = |member: &str| records.iter().filter_map(|record| record[member]["nano"].as_u64()).sum::<u64>();
+    assert_eq!(nano(sidecar, "llm_cost_reported_total{provider=\"vendor\"").await, total("reported_cost"));
+    assert_eq!(nano(sidecar, "llm_cost_total{provider=\"vendor\"").await, total("cost"));
 }

@@ -9,3 +9,4 @@ mod agree;
 mod budgets;
 mod restart;
 mod table;
+mod whole;

@@ -11,23 +11,29 @@ use llm_sidecar::price::{Currency, Rate, Rates, Schedule, When, parse_nano};
 use llm_sidecar::usage::counts;
 use serde::Deserialize;
 
-type Prices = BTreeMap<String, String>;
+pub type Prices = BTreeMap<String, String>;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Row {
-    name: String,
-    dialect: String,
-    body: serde_json::Value,
-    price: Prices,
+pub struct Row {
+    pub name: String,
+    pub dialect: String,
+    pub body: serde_json::Value,
+    pub price: Prices,
     #[serde(default)]
-    above: BTreeMap<String, Prices>,
+    pub above: BTreeMap<String, Prices>,
     #[serde(default)]
-    tiers: BTreeMap<ServiceTier, Prices>,
+    pub tiers: BTreeMap<ServiceTier, Prices>,
     /// Tokens; kinds that are left out have none.
-    kinds: BTreeMap<String, u64>,
-    tier: ServiceTier,
-    nano: u64,
+    pub kinds: BTreeMap<String, u64>,
+    pub tier: ServiceTier,
+    pub nano: u64,
+}
+
+pub fn rows() -> Vec<Row> {
+    let rows: Vec<Row> = serde_json::from_str(include_str!("../fixtures/usage/table.json")).unwrap();
+    assert!(rows.len() > 20);
+    rows
 }
 
 fn kind(name: &str) -> Kind {
@@ -52,9 +58,7 @@ fn schedule(row: &Row) -> Schedule {
 
 #[test]
 fn every_vendors_usage_comes_to_its_kinds_and_its_cost() {
-    let rows: Vec<Row> = serde_json::from_str(include_str!("../fixtures/usage/table.json")).unwrap();
-    assert!(rows.len() > 20);
-    for row in rows {
+    for row in rows() {
         let id = DialectId::ALL.into_iter().find(|id| id.as_str() == row.dialect).unwrap();
         let usage = dialect(id).read_response(row.body.to_string().as_bytes()).unwrap().usage.unwrap();
         assert_eq!(usage.tier, row.tier, "{}", row.name);

@@ -28,9 +28,10 @@ impl Meter {
         Some(Money { nano, currency })
     }
 
-    /// An upstream has answered, and has done its part.
+    /// An upstream has answered, and has done its part; or none was asked, as the cache had the answer.
     pub(in crate::proxy) fn answers_whole(&self) -> bool {
-        self.attempt.as_ref().is_some_and(Attempt::has_ended)
+        let is_kept = matches!(self.cache, Some(CacheResult::Hit | CacheResult::Shared));
+        is_kept || self.attempt.as_ref().is_some_and(Attempt::has_ended)
     }
 
     /// Makes the record of use, once, when the request has ended.
