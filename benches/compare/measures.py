@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import proxies
+import scaling
 from proxies import MODEL, TRANSLATED_MODEL, Server
 
 
@@ -21,10 +22,12 @@ class Scale:
     warm_up: float
     streams: int
     many_streams: int
+    # Of the group `scale_streams`; fewer where the limit of open files does not allow them.
+    most_streams: int
 
 
-FULL = Scale(seconds=2.0, warm_up=0.4, streams=1000, many_streams=5000)
-QUICK = Scale(seconds=0.7, warm_up=0.2, streams=300, many_streams=1000)
+FULL = Scale(seconds=2.0, warm_up=0.4, streams=1000, many_streams=5000, most_streams=10_000)
+QUICK = Scale(seconds=0.7, warm_up=0.2, streams=300, many_streams=1000, most_streams=2000)
 
 # Name: what it says in the table, unit, digits behind the point.
 ROWS = {
@@ -46,11 +49,11 @@ ROWS = {
     "rss_idle": ("RSS when idle", "MiB", 1),
     "ready": ("start to first answer", "ms", 1),
     "binary": ("binary", "MiB", 1),
-}
+} | scaling.ROWS
 # Rows of the sidecar alone and nginx's row that they are held against: its plain relay.
 AGAINST = {"translated_request": "request_1k", "translated_stream": "stream"}
-# What --only can name, and the rows each gives.
-GROUPS = {
+# What is measured unless --only says otherwise, and the rows each gives.
+DEFAULT_GROUPS = {
     "start": ("rss_idle", "ready", "binary"),
     "request_1k": ("request_1k", "requests_per_second"),
     "request_100k": ("request_100k",),
@@ -60,6 +63,8 @@ GROUPS = {
     "slow": ("slow_chunk", "lag_p50", "lag_p99"),
     "memory": ("rss_streams", "rss_many_streams", "per_stream"),
 }
+# What --only can name.
+GROUPS = DEFAULT_GROUPS | scaling.GROUPS
 
 
 @dataclass
@@ -110,6 +115,9 @@ class Bench:
             if server.process is None or "start" in groups or "memory" in groups:
                 self.start(server, "start" in groups)
         for group in (g for g in groups if g not in ("start", "translated")):
+            if group in scaling.GROUPS:
+                scaling.take(self, group, order)
+                continue
             direct: dict[str, float] = {}
             if group == "latency":
                 report = self.load(self.upstream, "plain", connections=1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
 import signal
 import socket
@@ -35,7 +36,7 @@ http {{
     keepalive_timeout 75s;
     keepalive_requests 100000000;
     tcp_nodelay on;
-    client_body_buffer_size 256k;
+    client_body_buffer_size 16m;
     client_max_body_size 64m;
     upstream vendor {{
         server {upstream};
@@ -58,7 +59,7 @@ http {{
 HAPROXY = """
 global
     nbthread 1
-    maxconn 32768
+    maxconn {connections}
     log stdout format raw local0
 defaults
     mode http
@@ -75,7 +76,7 @@ frontend clients
     bind 127.0.0.1:{port} backlog 4096
     default_backend vendor
 backend vendor
-    server vendor {upstream} maxconn 32768
+    server vendor {upstream} maxconn {connections}
 """
 
 # Everything on that a deployment would have on, with limits that nothing here reaches.
@@ -177,6 +178,22 @@ class Server:
                     found += [int(child) for child in (task / "children").read_text().split()]
         return found
 
+    def cpu(self) -> tuple[float, float]:
+        """Seconds of CPU time so far: of the threads that live, exact; and with those that have ended, to the tick."""
+        exact, coarse = 0, 0
+        for pid in self.pids():
+            for task in Path(f"/proc/{pid}/task").iterdir():
+                with contextlib.suppress(OSError):
+                    exact += int((task / "schedstat").read_text().split()[0])
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+            coarse += int(fields[11]) + int(fields[12])
+        return exact / 1e9, coarse / os.sysconf("SC_CLK_TCK")
+
+    def cpu_since(self, before: tuple[float, float]) -> float:
+        """Seconds of CPU time since: exact, unless a thread has ended."""
+        exact, coarse = (now - then for now, then in zip(self.cpu(), before))
+        return coarse if coarse > exact + 4 / os.sysconf("SC_CLK_TCK") else exact
+
     def memory(self, field: str) -> float:
         """MiB of `VmRSS` (now) or `VmHWM` (at most so far), summed over the processes."""
         total = 0
@@ -224,12 +241,15 @@ def install_nginx() -> str:
 def make(binary: Path, upstream: str, folder: Path, core: int | None, unguarded: bool) -> list[Server]:
     """nginx, haproxy if it is installed, the sidecar, and (`unguarded`) one without limits and breaker."""
     made = []
+    # haproxy does not start if it may not open two files for each connection that it is to take.
+    connections = min(32768, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2)
 
     def add(name: str, template: str, command: list[str], guards: str = "") -> None:
         port = free_port()
         user = "user root;" if os.geteuid() == 0 else ""
         config = folder / f"{name}.conf"
-        config.write_text(template.format(port=port, admin=free_port(), upstream=upstream, folder=folder, user=user, guards=guards))
+        given = {"port": port, "admin": free_port(), "upstream": upstream, "folder": folder, "user": user}
+        config.write_text(template.format(**given, guards=guards, connections=connections))
         made.append(Server(name, port, [*command, str(config)], folder, core))
 
     add("nginx", NGINX, [install_nginx(), "-p", str(folder), "-e", str(folder / "nginx.error.log"), "-c"])

@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from statistics import median
 
+import scaling
 from measures import AGAINST, ROWS, Scale
 
 YARDSTICK = "nginx"
+PROXIES = ("direct", "nginx", "haproxy", "envoy", "sidecar", "unguarded")
+CONFIGS = tuple(scaling.CONFIGS)
+# Everything there is a row of.
+ALL = ROWS | scaling.CONFIG_ROWS
 NO_RATIO = {"binary"}
 
 
@@ -21,8 +26,8 @@ def ratios(values: dict[str, dict[str, list[float]]], row: str, name: str) -> li
 def summary(values: dict[str, dict[str, list[float]]]) -> dict:
     """For each row and proxy: median, least, most and the ratio to nginx."""
     result: dict = {}
-    for row in (row for row in ROWS if row in values):
-        label, unit, _ = ROWS[row]
+    for row in (row for row in ALL if row in values):
+        label, unit, _ = ALL[row]
         cells = {}
         for name, taken in values[row].items():
             good = [value for value in taken if not math.isnan(value)]
@@ -43,29 +48,62 @@ def guarded(proxies: dict) -> str:
     return f"{median(found):.3f}" if found else ""
 
 
+def worded(label: str, scale: Scale) -> str:
+    """A row's label with the numbers of streams."""
+    label = label.replace("slow streams", f"{scale.streams:,} slow streams").replace("many streams", f"{scale.many_streams:,} streams")
+    return label.replace("as many open streams as fit", f"{scale.most_streams:,} open streams")
+
+
+def cell(taken: dict | None, digits: int) -> str:
+    """Median (least..most)."""
+    if taken is None:
+        return ""
+    text = f"{taken['median']:,.{digits}f}"
+    if len(taken["rounds"]) > 1 and taken["min"] != taken["max"]:
+        text += f" ({taken['min']:,.{digits}f}..{taken['max']:,.{digits}f})"
+    return text
+
+
+def markdown(lines: list[list[str]]) -> str:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    lines.insert(1, ["-" * width for width in widths])
+    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+
+
 def table(found: dict, scale: Scale) -> str:
-    """A Markdown table: median (least..most), and the ratio to nginx in the same round."""
-    names = [name for name in ("direct", "nginx", "haproxy", "sidecar", "unguarded") if any(name in row["proxies"] for row in found.values())]
+    """Markdown tables: the proxies side by side, and the sidecar with configurations of several sizes."""
+    proxies = {key: row for key, row in found.items() if key in ROWS}
+    grown = {key: row for key, row in found.items() if key not in ROWS}
+    return "\n\n".join(part for part in (compared(proxies, scale), configurations(grown)) if part)
+
+
+def compared(found: dict, scale: Scale) -> str:
+    """Each proxy's figures, and the ratio to nginx in the same round."""
+    names = [name for name in PROXIES if any(name in row["proxies"] for row in found.values())]
+    if not names:
+        return ""
     both = "unguarded" in names
     lines = [["", *names, "sidecar / nginx", *(["sidecar / unguarded"] if both else [])]]
     for key, row in found.items():
-        digits = ROWS[key][2]
-        label = row["label"].replace("slow streams", f"{scale.streams:,} slow streams").replace("many streams", f"{scale.many_streams:,} streams")
-        cells = [f"{label} ({row['unit']})"]
-        for name in names:
-            cell = row["proxies"].get(name)
-            if cell is None:
-                cells.append("")
-                continue
-            text = f"{cell['median']:,.{digits}f}"
-            if len(cell["rounds"]) > 1 and cell["min"] != cell["max"]:
-                text += f" ({cell['min']:,.{digits}f}..{cell['max']:,.{digits}f})"
-            cells.append(text)
+        cells = [f"{worded(row['label'], scale)} ({row['unit']})", *(cell(row["proxies"].get(name), ROWS[key][2]) for name in names)]
         ratio = row["proxies"].get("sidecar", {}).get("ratio")
         cells.append("" if ratio is None else f"{ratio:.2f}")
         if both:
             cells.append(guarded(row["proxies"]))
         lines.append(cells)
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join("| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines)
+    return markdown(lines)
+
+
+def configurations(found: dict) -> str:
+    """The sidecar's figures for each configuration, and the largest one's as a multiple of the smallest one's."""
+    if not found:
+        return ""
+    lines = [["sidecar", *CONFIGS, "largest / smallest"]]
+    for key, row in found.items():
+        taken = [row["proxies"].get(name) for name in CONFIGS]
+        cells = [f"{row['label']} ({row['unit']})", *(cell(one, ALL[key][2]) for one in taken)]
+        first, last = taken[0], taken[-1]
+        pairs = zip(first["rounds"], last["rounds"]) if first and last else []
+        grown = [most / least for least, most in pairs if least > 0]
+        lines.append([*cells, f"{median(grown):.2f}" if grown else ""])
+    return markdown(lines)
