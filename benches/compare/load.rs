@@ -2,6 +2,7 @@
 //! answers made beforehand.
 //!
 //!     bench-load upstream listen=127.0.0.1:9000
+//!     bench-load upstream listen=127.0.0.1:9000 tls=made-certificate.pem http2=true closes=20 counts=127.0.0.1:9001
 //!     bench-load load to=127.0.0.1:8000 kind=plain|stream|translated model=m connections=32 bytes=1024 seconds=2
 //!     bench-load load to=127.0.0.1:8000 kind=held model=m connections=1000 slow=100 chunks=64 seconds=2 ramp=1
 //!
@@ -38,7 +39,16 @@ fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let tasks = LocalSet::new();
     match mode.as_str() {
-        "upstream" => tasks.block_on(&runtime, upstream::run(options.get("listen")?)),
+        "upstream" => {
+            let setup = upstream::Setup {
+                listen: options.get("listen")?,
+                tls: options.optional("tls")?,
+                http2: options.or("http2", false)?,
+                closes: options.or("closes", 0)?,
+                counts: options.optional("counts")?,
+            };
+            tasks.block_on(&runtime, upstream::run(setup))
+        }
         "load" => {
             let report = tasks.block_on(&runtime, drive(&options))?;
             Ok(writeln!(std::io::stdout(), "{report}")?)
@@ -94,7 +104,11 @@ impl Options {
         value.parse().map_err(|error| anyhow::anyhow!("{name}={value}: {error}"))
     }
 
+    fn optional<T: FromStr<Err: Display>>(&self, name: &str) -> anyhow::Result<Option<T>> {
+        if self.0.contains_key(name) { self.get(name).map(Some) } else { Ok(None) }
+    }
+
     fn or<T: FromStr<Err: Display>>(&self, name: &str, default: T) -> anyhow::Result<T> {
-        if self.0.contains_key(name) { self.get(name) } else { Ok(default) }
+        Ok(self.optional(name)?.unwrap_or(default))
     }
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import proxies
 import scaling
+import secure
 from proxies import MODEL, TRANSLATED_MODEL, Server
 
 
@@ -49,7 +50,7 @@ ROWS = {
     "rss_idle": ("RSS when idle", "MiB", 1),
     "ready": ("start to first answer", "ms", 1),
     "binary": ("binary", "MiB", 1),
-} | scaling.ROWS
+} | scaling.ROWS | secure.ROWS
 # Rows of the sidecar alone and nginx's row that they are held against: its plain relay.
 AGAINST = {"translated_request": "request_1k", "translated_stream": "stream"}
 # What is measured unless --only says otherwise, and the rows each gives.
@@ -64,7 +65,7 @@ DEFAULT_GROUPS = {
     "memory": ("rss_streams", "rss_many_streams", "per_stream"),
 }
 # What --only can name.
-GROUPS = DEFAULT_GROUPS | scaling.GROUPS
+GROUPS = DEFAULT_GROUPS | scaling.GROUPS | secure.GROUPS
 
 
 @dataclass
@@ -115,8 +116,8 @@ class Bench:
             if server.process is None or "start" in groups or "memory" in groups:
                 self.start(server, "start" in groups)
         for group in (g for g in groups if g not in ("start", "translated")):
-            if group in scaling.GROUPS:
-                scaling.take(self, group, order)
+            if group not in DEFAULT_GROUPS:
+                (scaling if group in scaling.GROUPS else secure).take(self, group, order)
                 continue
             direct: dict[str, float] = {}
             if group == "latency":

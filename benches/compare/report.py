@@ -6,6 +6,7 @@ import math
 from statistics import median
 
 import scaling
+import secure
 from measures import AGAINST, ROWS, Scale
 
 YARDSTICK = "nginx"
@@ -13,7 +14,7 @@ PROXIES = ("direct", "nginx", "haproxy", "envoy", "sidecar", "unguarded")
 CONFIGS = tuple(scaling.CONFIGS)
 # Everything there is a row of.
 ALL = ROWS | scaling.CONFIG_ROWS
-NO_RATIO = {"binary"}
+NO_RATIO = {"binary"} | secure.COUNT_ROWS
 
 
 def ratios(values: dict[str, dict[str, list[float]]], row: str, name: str) -> list[float]:

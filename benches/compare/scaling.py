@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import proxies
-from proxies import GUARDS, MODEL, Server
+from configs import GUARDS
+from proxies import MODEL, Server
 
 if TYPE_CHECKING:
     from measures import Bench
