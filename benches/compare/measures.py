@@ -101,9 +101,9 @@ class Bench:
             self.errors.append(f"{what}: {report['errors']} answers were wrong or broken, the first one: {report['error']}")
         return report if report["count"] else {}
 
-    def held(self, server: Server, streams: int, slow: int, seconds: float) -> dict:
+    def held(self, server: Server, streams: int, slow: int, seconds: float, opened_in_a_second: int = 2000) -> dict:
         """Opens many slow streams and keeps them open for the measured time."""
-        ramp = max(1.0, streams / 2000)
+        ramp = max(1.0, streams / opened_in_a_second)
         # They go on for as long as it may take to open the last one.
         chunks = math.ceil((2 * ramp + 1.5 + seconds) * 1000 / slow)
         return self.load(server, "held", connections=streams, slow=slow, chunks=chunks, seconds=seconds, ramp=ramp)
