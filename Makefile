@@ -121,7 +121,7 @@ fuzz: setup-rust ## feeds every reader of foreign bytes with what a fuzzer makes
 	scripts/fuzz $(or $(FUZZ_SECONDS),60) $(FUZZ_TARGETS)
 
 .PHONY: bench
-bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick")
+bench: setup-rust ## compares direct, nginx and the proxy on this machine, and prints ratios (BENCH="--quick", BENCH="--only scale_streams,tls"; BENCH=--help lists the groups)
 	benches/compare/run $(BENCH)
 
 .PHONY: pgo
