@@ -156,16 +156,29 @@ providers:
 models:
   fast: {{targets: [{{provider: openai, model: gpt-4o-mini}}]}}
   claude: {{targets: [{{provider: anthropic, model: claude-haiku-4-5}}]}}
-prices:
-  overrides: {{openai/gpt-4o-mini: {{input: 0.15, output: 0.60, per: 1M}}, anthropic/claude-haiku-4-5: {{input: 1.00, output: 5.00, per: 1M}}}}
+{metering}
 """
 
 GUARDS = (
     "limit: {requests: {rate: 1000000/s}, tokens: {rate: 1000000000/s}, concurrency: {max: 100000}}\n"
     "    breaker: {consecutive_failures: 5, failure_ratio: 0.5, min_requests: 20, window: 30s, open: 5s..60s}"
 )
-# What limits and breaker cost is the difference to this, in the same run.
 NO_GUARDS = "breaker: {enabled: false}"
+
+METERING = (
+    "prices: {overrides: {openai/gpt-4o-mini: {input: 0.15, output: 0.60, per: 1M}, "
+    "anthropic/claude-haiku-4-5: {input: 1.00, output: 5.00, per: 1M}}}\n"
+)
+# A record of each request in a file, and a budget that nothing here spends.
+LEDGER = "usage: {file: {path: FOLDER/usage.jsonl}}\nbudgets: [{name: all, amount: 1000000}]\n"
+NO_METERING = "log: {access: false}\n"
+
+# More sidecars that can be measured in the same run: limits and breaker, and metering. What something costs is a difference between two.
+VARIANTS = {
+    "unguarded": (NO_GUARDS, METERING),
+    "unmetered": (GUARDS, NO_METERING),
+    "everything": (GUARDS, METERING + LEDGER),
+}
 
 
 def tls(name: str, upstream: Upstream) -> str:
@@ -185,13 +198,13 @@ def tls(name: str, upstream: Upstream) -> str:
     return f"tls: {{ca: {upstream.ca}, server_name: localhost}}"
 
 
-def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, unguarded: bool) -> list[Server]:
-    """nginx, haproxy and envoy if they are installed, the sidecar, and (`unguarded`) one without limits and breaker."""
+def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, variants: list[str]) -> list[Server]:
+    """nginx, haproxy and envoy if they are installed, the sidecar, and `variants` of it."""
     made = []
     # haproxy does not start if it may not open two files for each connection that it is to take.
     connections = min(32768, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2)
 
-    def add(name: str, template: str, command: list[str], guards: str = "") -> None:
+    def add(name: str, template: str, command: list[str], guards: str = "", metering: str = "") -> None:
         port = free_port()
         given = {
             "port": port,
@@ -204,6 +217,7 @@ def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, ungua
             "folder": folder,
             "user": "user root;" if os.geteuid() == 0 else "",
             "guards": guards,
+            "metering": metering.replace("FOLDER", str(folder)),
             "connections": connections,
         }
         config = folder / f"{name}.{'yaml' if name == 'envoy' else 'conf'}"
@@ -216,7 +230,6 @@ def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, ungua
         add("haproxy", HAPROXY, [haproxy, "-db", "-f"])
     if found := install.envoy():
         add("envoy", ENVOY, [str(found), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "-c"])
-    add("sidecar", SIDECAR, [str(binary), "serve", "--config"], GUARDS)
-    if unguarded:
-        add("unguarded", SIDECAR, [str(binary), "serve", "--config"], NO_GUARDS)
+    for name, (guards, metering) in {"sidecar": (GUARDS, METERING), **{name: VARIANTS[name] for name in variants}}.items():
+        add(name, SIDECAR, [str(binary), "serve", "--config"], guards, metering)
     return made

@@ -7,10 +7,13 @@ from statistics import median
 
 import scaling
 import secure
+from configs import VARIANTS
 from measures import AGAINST, ROWS, Scale
 
 YARDSTICK = "nginx"
-PROXIES = ("direct", "nginx", "haproxy", "envoy", "sidecar", "unguarded")
+PROXIES = ("direct", "nginx", "haproxy", "envoy", "sidecar", *VARIANTS)
+# Columns of what limits and breaker, and metering, cost: the first by the second, as far as both were measured.
+COSTS = (("sidecar", "unguarded"), ("sidecar", "unmetered"), ("everything", "unmetered"))
 CONFIGS = tuple(scaling.CONFIGS)
 # Everything there is a row of.
 ALL = ROWS | scaling.CONFIG_ROWS
@@ -42,9 +45,9 @@ def summary(values: dict[str, dict[str, list[float]]]) -> dict:
     return result
 
 
-def guarded(proxies: dict) -> str:
-    """What limits and breaker cost: the median of the ratios of the same round."""
-    pairs = zip(proxies.get("sidecar", {}).get("rounds", []), proxies.get("unguarded", {}).get("rounds", []))
+def cost(proxies: dict, whole: str, without: str) -> str:
+    """The median of the ratios of the same round."""
+    pairs = zip(proxies.get(whole, {}).get("rounds", []), proxies.get(without, {}).get("rounds", []))
     found = [value / base for value, base in pairs if base > 0]
     return f"{median(found):.3f}" if found else ""
 
@@ -83,14 +86,13 @@ def compared(found: dict, scale: Scale) -> str:
     names = [name for name in PROXIES if any(name in row["proxies"] for row in found.values())]
     if not names:
         return ""
-    both = "unguarded" in names
-    lines = [["", *names, "sidecar / nginx", *(["sidecar / unguarded"] if both else [])]]
+    costs = [(whole, without) for whole, without in COSTS if {whole, without} <= set(names)]
+    lines = [["", *names, "sidecar / nginx", *(f"{whole} / {without}" for whole, without in costs)]]
     for key, row in found.items():
         cells = [f"{worded(row['label'], scale)} ({row['unit']})", *(cell(row["proxies"].get(name), ROWS[key][2]) for name in names)]
         ratio = row["proxies"].get("sidecar", {}).get("ratio")
         cells.append("" if ratio is None else f"{ratio:.2f}")
-        if both:
-            cells.append(guarded(row["proxies"]))
+        cells.extend(cost(row["proxies"], whole, without) for whole, without in costs)
         lines.append(cells)
     return markdown(lines)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compare"))
 
+import configs
 import proxies
 
 START_SECONDS = 120
@@ -89,7 +90,8 @@ class Exchange:
         upstream = f"127.0.0.1:{self.vendor_listener.getsockname()[1]}"
         self.config = folder / "sidecar.yaml"
         self.log = (folder / "log").open("wb")
-        text = proxies.SIDECAR.format(port=self.port, admin=self.admin, upstream=upstream, guards=proxies.GUARDS)
+        given = {"port": self.port, "admin": self.admin, "scheme": "http", "upstream": upstream, "tls": ""}
+        text = configs.SIDECAR.format(**given, guards=configs.GUARDS, metering=configs.METERING)
         self.config.write_text(text)
         self.vendor: socket.socket | None = None
 
