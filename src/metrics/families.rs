@@ -261,7 +261,10 @@ mod tests {
     fn names_are_the_documented_ones() {
         let metrics = Metrics::default();
         let target = crate::metrics::TargetMetrics::new(&metrics, "p", "m");
-        target.request(&metrics, 200, std::time::Duration::from_secs(1), Some("00ff"));
+        let second = std::time::Duration::from_secs(1);
+        target.request(&metrics, 200, second, Some("00ff"));
+        target.first_token(&metrics, second, None);
+        target.inter_token(&metrics, second);
         metrics.error("model_not_found");
         let text = metrics.encode();
         for line in [
