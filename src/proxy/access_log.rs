@@ -2,10 +2,11 @@
 //! written together, at the latest when the worker's tick comes.
 
 use std::io::Write;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::base::json::write::{maybe_text, member, text};
+use crate::base::json::write::{flag, maybe_number, maybe_text, member, milliseconds, number, text};
 
 const FLUSH_AT: usize = 32 << 10;
 
@@ -31,8 +32,8 @@ pub struct Line<'a> {
     pub dropped: &'a [String],
     /// What the route's cache did; none where it has none.
     pub cache: Option<&'static str>,
-    pub duration_ms: f64,
-    pub first_token_ms: Option<f64>,
+    pub duration: Duration,
+    pub first_token: Option<Duration>,
     pub bytes: u64,
     /// Where the request is traced.
     pub trace_id: Option<&'a str>,
@@ -56,27 +57,27 @@ impl Line<'_> {
         maybe_text(out, r#","model":"#, self.model);
         maybe_text(out, r#","provider":"#, self.provider);
         maybe_text(out, r#","upstream_model":"#, self.upstream_model);
-        member(out, r#","status":"#, &self.status);
+        number(out, r#","status":"#, self.status.into());
         text(out, r#","outcome":"#, self.outcome);
         maybe_text(out, r#","error":"#, self.error);
-        member(out, r#","stream":"#, &self.stream);
-        member(out, r#","attempts":"#, &self.attempts);
+        flag(out, r#","stream":"#, self.stream);
+        number(out, r#","attempts":"#, self.attempts.into());
         if self.degraded {
             out.extend_from_slice(br#","degraded":true"#);
         }
         member(out, r#","dropped":"#, &self.dropped);
         maybe_text(out, r#","cache":"#, self.cache);
-        member(out, r#","duration_ms":"#, &self.duration_ms);
-        member(out, r#","first_token_ms":"#, &self.first_token_ms);
-        member(out, r#","bytes":"#, &self.bytes);
+        milliseconds(out, r#","duration_ms":"#, Some(self.duration));
+        milliseconds(out, r#","first_token_ms":"#, self.first_token);
+        number(out, r#","bytes":"#, self.bytes);
         if self.trace_id.is_some() {
             maybe_text(out, r#","trace_id":"#, self.trace_id);
         }
-        member(out, r#","prompt_tokens":"#, &self.prompt_tokens);
-        member(out, r#","completion_tokens":"#, &self.completion_tokens);
-        member(out, r#","cached_tokens":"#, &self.cached_tokens);
-        member(out, r#","reasoning_tokens":"#, &self.reasoning_tokens);
-        member(out, r#","cost_nano":"#, &self.cost_nano);
+        maybe_number(out, r#","prompt_tokens":"#, self.prompt_tokens);
+        maybe_number(out, r#","completion_tokens":"#, self.completion_tokens);
+        maybe_number(out, r#","cached_tokens":"#, self.cached_tokens);
+        maybe_number(out, r#","reasoning_tokens":"#, self.reasoning_tokens);
+        maybe_number(out, r#","cost_nano":"#, self.cost_nano);
         maybe_text(out, r#","cost_currency":"#, self.cost_currency);
         out.extend_from_slice(b"}\n");
     }

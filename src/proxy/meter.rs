@@ -316,8 +316,3 @@ impl Drop for Meter {
         self.tell(outcome);
     }
 }
-
-/// Milliseconds with three decimals.
-pub(super) fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
-}

@@ -13,7 +13,6 @@ use super::bill::Bills;
 use super::call::{Asked, Call};
 use super::exchange::{Accepted, Terms, exchange};
 use super::keepers::Keepers;
-use super::meter::milliseconds;
 use super::respond::Content;
 use super::tags;
 use super::worker::Worker;
@@ -91,8 +90,8 @@ fn record(keepers: &Keepers<'_>, worker: &Worker, call: &Call, bills: &Bills, is
         cost_unknown: item.unknown(),
         price_version: charge.map(|charge| &*charge.price_version),
         other_attempts: Vec::new(),
-        duration_ms: milliseconds(took),
-        first_token_ms: None,
+        duration: took,
+        first_token: None,
     };
     keepers.record(&record, None);
 }

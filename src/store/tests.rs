@@ -113,8 +113,8 @@ fn record<'a>(time: &'a str, provider: &'a str, client: Option<&'a str>) -> crat
         cost_unknown: None,
         price_version: None,
         other_attempts: vec![other],
-        duration_ms: 1.0,
-        first_token_ms: None,
+        duration: std::time::Duration::from_millis(1),
+        first_token: None,
     }
 }
 

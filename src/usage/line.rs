@@ -1,7 +1,7 @@
 //! A record as a line of JSON.
 
 use super::record::{Money, OtherAttempt, Record, Tokens};
-use crate::base::json::write::{maybe_text, member, text};
+use crate::base::json::write::{flag, maybe_text, member, milliseconds, number, text};
 use crate::base::kind::Kind;
 use crate::price::Cost;
 
@@ -11,7 +11,7 @@ impl Record<'_> {
         text(out, r#"{"time":"#, self.time);
         text(out, r#","request_id":"#, self.request_id);
         text(out, r#","outcome":"#, self.outcome);
-        member(out, r#","status":"#, &self.status);
+        number(out, r#","status":"#, self.status.into());
         maybe_text(out, r#","error":"#, self.error);
         maybe_text(out, r#","client":"#, self.client);
         member(out, r#","tags":"#, &self.tags);
@@ -19,11 +19,11 @@ impl Record<'_> {
         maybe_text(out, r#","model":"#, self.model);
         maybe_text(out, r#","provider":"#, self.provider);
         maybe_text(out, r#","upstream_model":"#, self.upstream_model);
-        member(out, r#","stream":"#, &self.stream);
-        member(out, r#","mirror":"#, &self.mirror);
-        member(out, r#","degraded":"#, &self.degraded);
+        flag(out, r#","stream":"#, self.stream);
+        flag(out, r#","mirror":"#, self.mirror);
+        flag(out, r#","degraded":"#, self.degraded);
         maybe_text(out, r#","cache":"#, self.cache);
-        member(out, r#","attempts":"#, &self.attempts);
+        number(out, r#","attempts":"#, self.attempts.into());
         maybe(out, r#","tokens":"#, self.tokens, tokens);
         maybe_text(out, r#","tokens_source":"#, self.tokens_source);
         maybe(out, r#","cost":"#, self.cost, money);
@@ -38,8 +38,8 @@ impl Record<'_> {
             }
             other(out, attempt);
         }
-        member(out, r#"],"duration_ms":"#, &self.duration_ms);
-        member(out, r#","first_token_ms":"#, &self.first_token_ms);
+        milliseconds(out, r#"],"duration_ms":"#, Some(self.duration));
+        milliseconds(out, r#","first_token_ms":"#, self.first_token);
         out.extend_from_slice(b"}\n");
     }
 }
@@ -54,22 +54,22 @@ fn maybe<T>(out: &mut Vec<u8>, name: &'static str, value: Option<T>, write: impl
 }
 
 fn tokens(out: &mut Vec<u8>, tokens: &Tokens) {
-    member(out, r#"{"prompt":"#, &tokens.prompt);
-    member(out, r#","completion":"#, &tokens.completion);
-    member(out, r#","cached":"#, &tokens.cached);
-    member(out, r#","cache_write":"#, &tokens.cache_write);
-    member(out, r#","cache_write_1h":"#, &tokens.cache_write_1h);
-    member(out, r#","reasoning":"#, &tokens.reasoning);
-    member(out, r#","audio_input":"#, &tokens.audio_input);
-    member(out, r#","audio_output":"#, &tokens.audio_output);
-    member(out, r#","image_input":"#, &tokens.image_input);
-    member(out, r#","image_output":"#, &tokens.image_output);
+    number(out, r#"{"prompt":"#, tokens.prompt);
+    number(out, r#","completion":"#, tokens.completion);
+    number(out, r#","cached":"#, tokens.cached);
+    number(out, r#","cache_write":"#, tokens.cache_write);
+    number(out, r#","cache_write_1h":"#, tokens.cache_write_1h);
+    number(out, r#","reasoning":"#, tokens.reasoning);
+    number(out, r#","audio_input":"#, tokens.audio_input);
+    number(out, r#","audio_output":"#, tokens.audio_output);
+    number(out, r#","image_input":"#, tokens.image_input);
+    number(out, r#","image_output":"#, tokens.image_output);
     text(out, r#","service_tier":"#, tokens.service_tier.as_str());
     out.push(b'}');
 }
 
 fn money(out: &mut Vec<u8>, money: &Money) {
-    member(out, r#"{"nano":"#, &money.nano);
+    number(out, r#"{"nano":"#, money.nano);
     text(out, r#","currency":"#, money.currency.as_str());
     out.push(b'}');
 }
@@ -82,7 +82,7 @@ fn kinds(out: &mut Vec<u8>, cost: &Cost) {
         if nano > 0 {
             out.extend_from_slice(before.as_bytes());
             out.extend_from_slice(kind.as_str().as_bytes());
-            member(out, "\":", &nano);
+            number(out, "\":", nano);
             before = ",\"";
         }
     }
@@ -172,8 +172,8 @@ mod tests {
             cost_unknown: None,
             price_version: Some("v"),
             other_attempts: vec![other.clone(), other],
-            duration_ms: 1.25,
-            first_token_ms: None,
+            duration: std::time::Duration::from_micros(1250),
+            first_token: None,
         };
         let other = json!({"provider": "p", "model": "m", "class": "timeout", "tokens": expected, "cost": {"nano": 1, "currency": "USD"},
             "reported_cost": null, "cost_unknown": null});

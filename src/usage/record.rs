@@ -1,5 +1,7 @@
 //! The record of one request, as sinks get it. It holds no prompt, no answer and no key.
 
+use std::time::Duration;
+
 use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
 use crate::price::{Cost, Currency};
@@ -53,8 +55,8 @@ pub struct Record<'a> {
     pub price_version: Option<&'a str>,
     /// The attempts that the answer did not come by, as far as they may be billed.
     pub other_attempts: Vec<OtherAttempt<'a>>,
-    pub duration_ms: f64,
-    pub first_token_ms: Option<f64>,
+    pub duration: Duration,
+    pub first_token: Option<Duration>,
 }
 
 /// Token counts in OpenAI's sense: `prompt` holds the parts of the prompt, `completion` those of the answer.

@@ -1,22 +1,64 @@
 //! Writes JSON objects member by member, for lines that are written with each request. What reads it back is any JSON parser.
+//!
+//! The `name` of a member is all that stands before its value: brace or comma, the name in quotes, the colon. The functions are small and
+//! inlined, so that names are copied as constants; they call what writes the value.
+
+use std::time::Duration;
 
 use serde::Serialize;
 
-/// A member whose value is a text. `name` is all that stands before the value: brace or comma, the name in quotes, the colon.
+/// A text.
+#[inline]
 pub fn text(out: &mut Vec<u8>, name: &'static str, value: &str) {
     out.extend_from_slice(name.as_bytes());
     string(out, value);
 }
 
 /// The same, `null` where there is none.
+#[inline]
 pub fn maybe_text(out: &mut Vec<u8>, name: &'static str, value: Option<&str>) {
+    out.extend_from_slice(name.as_bytes());
     match value {
-        Some(value) => text(out, name, value),
-        None => member(out, name, &()),
+        Some(value) => string(out, value),
+        None => out.extend_from_slice(b"null"),
     }
 }
 
-/// A member whose value is anything else.
+/// A count.
+#[inline]
+pub fn number(out: &mut Vec<u8>, name: &'static str, value: u64) {
+    out.extend_from_slice(name.as_bytes());
+    digits(out, value);
+}
+
+/// The same, `null` where there is none.
+#[inline]
+pub fn maybe_number(out: &mut Vec<u8>, name: &'static str, value: Option<u64>) {
+    out.extend_from_slice(name.as_bytes());
+    match value {
+        Some(value) => digits(out, value),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// `true` or `false`.
+#[inline]
+pub fn flag(out: &mut Vec<u8>, name: &'static str, value: bool) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+/// Milliseconds with up to three decimals, `null` where there are none.
+#[inline]
+pub fn milliseconds(out: &mut Vec<u8>, name: &'static str, value: Option<Duration>) {
+    out.extend_from_slice(name.as_bytes());
+    match value {
+        Some(value) => thousandths(out, value.as_micros()),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// Anything else.
 pub fn member(out: &mut Vec<u8>, name: &'static str, value: &impl Serialize) {
     out.extend_from_slice(name.as_bytes());
     // Writing to a Vec cannot fail.
@@ -35,6 +77,28 @@ fn string(out: &mut Vec<u8>, value: &str) {
     out.push(b'"');
 }
 
+fn digits(out: &mut Vec<u8>, value: u64) {
+    match u8::try_from(value) {
+        // Most of a record's counts are 0.
+        Ok(value @ ..10) => out.push(b'0' + value),
+        _ => _ = serde_json::to_writer(out, &value),
+    }
+}
+
+fn thousandths(out: &mut Vec<u8>, value: u128) {
+    let value = u64::try_from(value).unwrap_or(u64::MAX);
+    digits(out, value / 1000);
+    let mut rest = value % 1000;
+    if rest > 0 {
+        out.push(b'.');
+        let mut unit = 100;
+        while rest > 0 {
+            digits(out, rest / unit);
+            (rest, unit) = (rest % unit, unit / 10);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -43,14 +107,28 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_are_written_as_a_serializer_writes_them(value in prop_oneof![any::<String>(), "[ -~\u{0}-\u{1f}\"\\\\\u{7f}é]*"]) {
+        fn values_are_written_as_a_serializer_writes_them(
+            value in prop_oneof![any::<String>(), "[ -~\u{0}-\u{1f}\"\\\\\u{7f}é]*"], count in prop_oneof![any::<u64>(), 0_u64..1200]
+        ) {
             let mut out = Vec::new();
             text(&mut out, "{\"a\":", &value);
             maybe_text(&mut out, ",\"b\":", None);
-            member(&mut out, ",\"c\":", &1.5);
+            number(&mut out, ",\"c\":", count);
+            flag(&mut out, ",\"d\":", true);
+            member(&mut out, ",\"e\":", &[1.5]);
+            maybe_number(&mut out, ",\"f\":", None);
             out.push(b'}');
-            let expected = format!("{{\"a\":{},\"b\":null,\"c\":1.5}}", serde_json::to_string(&value).unwrap());
+            let expected = format!(r#"{{"a":{},"b":null,"c":{count},"d":true,"e":[1.5],"f":null}}"#, serde_json::to_string(&value).unwrap());
             prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
+        }
+
+        #[test]
+        fn milliseconds_have_up_to_three_decimals(micros in 0_u64..2_000_000) {
+            let mut out = Vec::new();
+            milliseconds(&mut out, "", Some(Duration::from_micros(micros)));
+            let text = String::from_utf8(out).unwrap();
+            prop_assert_eq!((serde_json::from_str::<f64>(&text).unwrap() * 1e3).round() as u64, micros);
+            prop_assert!(!text.contains('.') || !text.ends_with('0'), "{}", text);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Meter, milliseconds};
+use super::Meter;
 use crate::base::outcome::{CacheResult, Outcome};
 use crate::proxy::access_log::Line;
 use crate::proxy::keepers::Keepers;
@@ -91,8 +91,8 @@ impl Meter {
             degraded: self.is_degraded,
             dropped: &self.dropped,
             cache: self.cache.map(CacheResult::as_str),
-            duration_ms: milliseconds(ended.duration),
-            first_token_ms: ended.first_token.map(milliseconds),
+            duration: ended.duration,
+            first_token: ended.first_token,
             bytes: self.bytes,
             trace_id: ended.trace_id.as_deref(),
             prompt_tokens: self.usage.map(|u| u.prompt),

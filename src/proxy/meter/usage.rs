@@ -1,7 +1,7 @@
 //! What a request cost, and its record of use.
 
+use super::Meter;
 use super::ended::Ended;
-use super::{Meter, milliseconds};
 use crate::base::outcome::CacheResult;
 use crate::proxy::attempt::Attempt;
 use crate::proxy::bill::{Bill, Item};
@@ -68,8 +68,8 @@ impl Meter {
             cost_unknown: answer.and_then(Item::unknown),
             price_version: charge.map(|charge| &*charge.price_version),
             other_attempts: others.map(other).collect(),
-            duration_ms: milliseconds(ended.duration),
-            first_token_ms: ended.first_token.map(milliseconds),
+            duration: ended.duration,
+            first_token: ended.first_token,
         };
         keepers.record(&record, self.trace.as_ref().map(|trace| trace.context()));
     }
