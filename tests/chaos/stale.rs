@@ -2,6 +2,7 @@
 //! worked on it.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -103,10 +104,15 @@ async fn r40_http2_streams_that_are_refused_are_sent_again_and_no_others() {
     let _turn = turn::shared().await;
     let (upstream, sidecar) = http2(10).await;
     let work = Work::default();
-    let doing = work.clone();
+    // Requests that the vendor's doings may have cost: a connection's end all that are on it, a reset one.
+    let lost = Arc::new(AtomicUsize::new(0));
+    let (doing, losing) = (work.clone(), Arc::clone(&lost));
     upstream.respond(move |seen| {
         let answer = || Http2Script::json(200, &chat::completion("hello"));
-        let script = match fastrand::u32(0..200) {
+        let kind = fastrand::u32(0..200);
+        let may_be_lost = [AT_ONCE, AT_ONCE, 1, 1].get(kind as usize).copied().unwrap_or(0);
+        losing.fetch_add(may_be_lost, Ordering::Relaxed);
+        let script = match kind {
             10..30 => return Http2Script::default().reset(code::REFUSED_STREAM),
             30..40 => return Http2Script::default().go_away(Last::Before, code::NO_ERROR),
             // The connection ends, and with it every request on it: how far they were nobody knows.
@@ -135,7 +141,8 @@ async fn r40_http2_streams_that_are_refused_are_sent_again_and_no_others() {
         ),
     );
     assert_eq!(good + bad, told.len());
-    assert!(worked_on >= good && bad * 4 < told.len() && !record.refused.is_empty(), "{worked_on} worked on, {bad} failed");
+    let lost = lost.load(Ordering::Relaxed);
+    assert!(worked_on >= good && bad <= lost && !record.refused.is_empty(), "{worked_on} worked on, {bad} failed where {lost} may");
     invariants::check(&sidecar, &[&upstream], &told).await;
 }
 
