@@ -71,7 +71,8 @@ def measure(bench: Bench, key: str, case: Case, order: list[str]) -> None:
     folder.mkdir(exist_ok=True)
     upstream, ca, counts = start(bench, case, folder)
     try:
-        made = configs.make(Path(sidecar.command[0]), configs.Upstream(upstream, ca, case.http2), folder, sidecar.core, [name for name in order if name in configs.VARIANTS])
+        variants = [name for name in order if name in configs.VARIANTS]
+        made = configs.make(Path(sidecar.command[0]), configs.Upstream(upstream, ca, case.http2), folder, sidecar.core, variants)
         for server in sorted(made, key=lambda server: order.index(server.name)):
             before = ask(counts)
             asked = 0

@@ -70,8 +70,8 @@ impl Line<'_> {
         milliseconds(out, r#","duration_ms":"#, Some(self.duration));
         milliseconds(out, r#","first_token_ms":"#, self.first_token);
         number(out, r#","bytes":"#, self.bytes);
-        if self.trace_id.is_some() {
-            maybe_text(out, r#","trace_id":"#, self.trace_id);
+        if let Some(trace_id) = self.trace_id {
+            text(out, r#","trace_id":"#, trace_id);
         }
         maybe_number(out, r#","prompt_tokens":"#, self.prompt_tokens);
         maybe_number(out, r#","completion_tokens":"#, self.completion_tokens);

@@ -53,13 +53,13 @@ pub(super) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: &Arc<C
         let (bills, begun) = (Bills::default(), Instant::now());
         let result = send(&copying.0, &snapshot, &call, &target, &bills).await;
         copying.0.runtime.metrics.mirror(result);
-        record(&Keepers::of(&copying.0, &snapshot), &copying.0, &call, &bills, result == "ok", begun.elapsed());
+        record(&copying.0, &snapshot, &call, &bills, result == "ok", begun.elapsed());
     });
 }
 
 /// A copy is billed as any other request, so it has a record of its own, if it was sent.
-fn record(keepers: &Keepers<'_>, worker: &Worker, call: &Call, bills: &Bills, is_ok: bool, took: Duration) {
-    let bills = bills.0.lock();
+fn record(worker: &Worker, snapshot: &Snapshot, call: &Call, bills: &Bills, is_ok: bool, took: Duration) {
+    let (keepers, bills) = (Keepers::of(worker, snapshot), bills.0.lock());
     let Some(item) = bills.first().filter(|_| !keepers.is_empty()) else { return };
     let charge = item.charge();
     let record = Record {

@@ -1,7 +1,6 @@
 //! The spans of one request: its own, and one for each attempt. A request that is not traced has none of this.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::time::Instant;
@@ -146,7 +145,7 @@ impl AttemptTrace {
             Tokens::from(*usage).add_to(&mut attributes);
         }
         if let Some(first) = self.first {
-            attributes.push(("llm.time_to_first_token", seconds(first - self.begun)));
+            attributes.push(("llm.time_to_first_token", Value::seconds(first - self.begun)));
         }
         let is_error = !matches!(end.class, AttemptClass::Success | AttemptClass::ClientCancel);
         if is_error {
@@ -167,10 +166,6 @@ impl AttemptTrace {
             is_error,
         }
     }
-}
-
-pub(super) fn seconds(time: Duration) -> Value {
-    Value::Fraction(time.as_secs_f64())
 }
 
 fn events(clock: Clock, first: Option<Instant>, end: Instant, told: (&'static str, &'static str)) -> Vec<Event> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Whether a span serves a request or asks another server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,11 @@ pub struct UsageRecord {
 const MOST_TEXT: usize = 256;
 
 impl Value {
+    /// A time in seconds.
+    pub fn seconds(time: Duration) -> Self {
+        Self::Fraction(time.as_secs_f64())
+    }
+
     /// A client's text, not longer than it need be.
     pub fn short(text: &str) -> Self {
         text.chars().take(MOST_TEXT).collect::<String>().into()

@@ -15,7 +15,7 @@ impl Record<'_> {
             ("llm.stream", self.stream.into()),
             ("llm.mirror", self.mirror.into()),
             ("llm.degraded", self.degraded.into()),
-            ("llm.duration", Value::Fraction(self.duration.as_secs_f64())),
+            ("llm.duration", Value::seconds(self.duration)),
         ]);
         if self.status > 0 {
             attributes.push(("http.response.status_code", u64::from(self.status).into()));
@@ -36,7 +36,7 @@ impl Record<'_> {
             attributes.push(("llm.tags", self.tags.join(",").into()));
         }
         if let Some(after) = self.first_token {
-            attributes.push(("llm.time_to_first_token", Value::Fraction(after.as_secs_f64())));
+            attributes.push(("llm.time_to_first_token", Value::seconds(after)));
         }
         if let Some(tokens) = &self.tokens {
             tokens.add_to(&mut attributes);

@@ -76,17 +76,21 @@ fn money(out: &mut Vec<u8>, money: &Money) {
 
 /// The kinds of use that cost something.
 fn kinds(out: &mut Vec<u8>, cost: &Cost) {
-    let mut before = "{\"";
+    let mut before = b'{';
     for kind in Kind::ALL {
         let nano = cost.of(kind);
         if nano > 0 {
-            out.extend_from_slice(before.as_bytes());
+            out.extend_from_slice(&[before, b'"']);
             out.extend_from_slice(kind.as_str().as_bytes());
             number(out, "\":", nano);
-            before = ",\"";
+            before = b',';
         }
     }
-    out.extend_from_slice(if before == ",\"" { b"}" } else { b"{}" });
+    // Nothing cost anything.
+    if before == b'{' {
+        out.push(before);
+    }
+    out.push(b'}');
 }
 
 fn other(out: &mut Vec<u8>, attempt: &OtherAttempt<'_>) {

@@ -22,24 +22,34 @@ const COPIED: usize = 16 << 10;
 pub fn request(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
     let layout = Layout { fields: json::members(body).collect(), answers_calls: true };
     match Splice::of(body, &layout, to) {
-        Some(Splice { before, name, after }) => Ok(Written { body: [before, &name, after].concat().into(), dropped: Dropped::default() }),
+        Some(Splice { before, after }) => Ok(Written { body: joined(before, to.model, after), dropped: Dropped::default() }),
         None => rewritten(body, to),
     }
 }
 
 /// Edits a client's request that was looked at (`view`).
 pub fn laid_out(body: &Bytes, layout: &Layout, to: &To<'_>) -> Result<(Parts, Dropped), ApiError> {
-    let Some(Splice { before, name, after }) = Splice::of(body, layout, to) else {
+    let Some(Splice { before, after }) = Splice::of(body, layout, to) else {
         return rewritten(body, to).map(|Written { body, dropped }| (body.into(), dropped));
     };
     let parts = if body.len() <= COPIED {
-        Bytes::from([before, &name, after].concat()).into()
+        joined(before, to.model, after).into()
     } else if before.len() > after.len() {
-        Parts::new(body.slice_ref(before), [&name, after].concat().into())
+        Parts::new(body.slice_ref(before), joined(&[], to.model, after))
     } else {
-        Parts::new([before, &name].concat().into(), body.slice_ref(after))
+        Parts::new(joined(before, to.model, &[]), body.slice_ref(after))
     };
     Ok((parts, Dropped::default()))
+}
+
+/// A model's name between what stands before and behind it.
+fn joined(before: &[u8], model: &str, after: &[u8]) -> Bytes {
+    let mut joined = Vec::with_capacity(before.len() + model.len() + 2 + after.len());
+    joined.extend_from_slice(before);
+    // Writing to a Vec cannot fail.
+    let _ = serde_json::to_writer(&mut joined, model);
+    joined.extend_from_slice(after);
+    joined.into()
 }
 
 fn rewritten(body: &[u8], to: &To<'_>) -> Result<Written, ApiError> {
@@ -60,11 +70,9 @@ pub fn parse(body: &[u8]) -> Result<RawObject<'_>, ApiError> {
     RawObject::parse(body).map_err(|_| ApiError::invalid_json("the request body is not a JSON object"))
 }
 
-/// A request with another model's name, where that is all there is to edit: by far most requests, of which some are long.
+/// What stands before and behind the model's name, where that is all there is to edit: in by far most requests, of which some are long.
 struct Splice<'b> {
     before: &'b [u8],
-    /// In quotes.
-    name: Vec<u8>,
     after: &'b [u8],
 }
 
@@ -86,8 +94,7 @@ impl<'b> Splice<'b> {
             view::includes_usage(std::str::from_utf8(text("stream_options")?).ok()?).then_some(())?;
         }
         let model = value("model")?;
-        let (before, after) = (body.get(..model.start)?, body.get(model.end..)?);
-        Some(Self { before, name: serde_json::to_vec(to.model).ok()?, after })
+        Some(Self { before: body.get(..model.start)?, after: body.get(model.end..)? })
     }
 }
 

@@ -72,7 +72,7 @@ impl Meter {
             attributes.push(("llm.cache", cache.as_str().into()));
         }
         if let Some(after) = ended.first_token.filter(|_| self.stream) {
-            attributes.push(("llm.time_to_first_token", trace::seconds(after)));
+            attributes.push(("llm.time_to_first_token", Value::seconds(after)));
         }
         if let Some(usage) = &self.usage {
             Tokens::from(*usage).add_to(&mut attributes);
