@@ -207,6 +207,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
     let reloaded = Box::new(move |status: &ReloadStatus| watch.set_files(status.files.clone(), status.files_hash.clone()));
     let control = store.map(|store| Arc::new(ControlPlane::new(Arc::clone(&runtime), store, keys)));
     let measured = Arc::clone(&runtime);
+    let spare = Arc::clone(&capacity.spare);
     tokio::spawn(async move { capacity.watch(&measured).await });
     tokio::spawn(otlp::run(Arc::clone(&runtime)));
     tokio::spawn(alerts::run(Arc::clone(&runtime)));
@@ -224,6 +225,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
         log_level,
         auth: admin::Authenticator::default(),
         tls: admin_tls,
+        spare,
         reloaded,
         control: control.clone(),
     });

@@ -23,7 +23,6 @@ mod rules;
 mod serve;
 mod settings;
 mod shape;
-mod spare;
 mod sync;
 mod trail;
 mod ui;

@@ -13,10 +13,10 @@ use tokio_rustls::TlsAcceptor;
 use super::api;
 use super::auth::{Authenticator, Peer};
 use super::level::LogLevel;
-use super::spare::Spare;
 use crate::control::Control;
 use crate::proxy::{Drain, Worker};
 use crate::runtime::{ReloadStatus, Runtime};
+use crate::server::Spare;
 
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -32,6 +32,7 @@ pub struct Admin {
     pub control: Option<Arc<Control>>,
     pub auth: Authenticator,
     pub tls: Option<AdminTls>,
+    pub spare: Arc<Spare>,
     /// Told after each reload, so that the watcher follows the files.
     pub reloaded: Box<dyn Fn(&ReloadStatus) + Send + Sync>,
 }
@@ -68,23 +69,21 @@ impl Admin {
 /// Accepts and serves for ever.
 pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let spare = Arc::new(Spare::default());
-    spare.refill();
+    admin.spare.refill();
     loop {
-        let (stream, address) = match listener.accept().await {
+        let (mut stream, address) = match admin.spare.accept_admin(&listener).await {
             Ok((stream, address)) => (stream, address.ip().to_canonical()),
-            Err(_) if spare.give_up() => continue,
             Err(error) => {
                 tracing::warn!(%error, "an admin connection could not be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
         };
-        let (admin, spare) = (Arc::clone(&admin), Arc::clone(&spare));
+        let admin = Arc::clone(&admin);
         tokio::spawn(async move {
             match &admin.tls {
-                None => serve(stream, Peer { address, lacks_certificate: false }, &admin).await,
-                Some(tls) => match tokio::time::timeout(HEAD_LIMIT, tls.acceptor.accept(stream)).await {
+                None => serve(&mut stream, Peer { address, lacks_certificate: false }, &admin).await,
+                Some(tls) => match tokio::time::timeout(HEAD_LIMIT, tls.acceptor.accept(&mut stream)).await {
                     Ok(Ok(stream)) => {
                         let lacks_certificate = tls.needs_certificate && stream.get_ref().1.peer_certificates().is_none();
                         serve(stream, Peer { address, lacks_certificate }, &admin).await;
@@ -93,7 +92,7 @@ pub async fn run(listener: TcpListener, admin: Arc<Admin>) -> std::io::Result<()
                     Err(_) => tracing::debug!("an admin connection's TLS handshake took too long"),
                 },
             }
-            spare.refill();
+            admin.spare.take_back(stream);
         });
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::memory::Memory;
 use super::overload::{INTERVAL, Overload};
 use super::places::{self, Places};
+use super::spare::Spare;
 use crate::config;
 use crate::runtime::Runtime;
 
@@ -13,6 +14,8 @@ use crate::runtime::Runtime;
 pub struct Capacity {
     pub(super) places: Arc<Places>,
     pub(super) overload: Arc<Overload>,
+    /// The admin listener's, too.
+    pub spare: Arc<Spare>,
     /// What `server.max_connections` is where it is not set.
     default_connections: usize,
     memory: Memory,
@@ -23,7 +26,7 @@ impl Default for Capacity {
     fn default() -> Self {
         let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
         let default_connections = places::descriptors(&limits).map_or(usize::MAX, places::default_limit);
-        Self { places: Arc::default(), overload: Arc::default(), default_connections, memory: Memory::find() }
+        Self { places: Arc::default(), overload: Arc::default(), spare: Arc::default(), default_connections, memory: Memory::find() }
     }
 }
 

@@ -10,10 +10,12 @@ mod memory;
 mod overload;
 mod places;
 mod preface;
+mod spare;
 mod tls;
 mod worker;
 
 pub use capacity::Capacity;
 pub use listen::bind;
+pub use spare::Spare;
 pub use tls::{acceptor, admin_acceptor};
 pub use worker::{Phase, run};

@@ -119,8 +119,8 @@ async fn next(
                 return (stream, place);
             }
         }
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let stream = match capacity.spare.accept(listener).await {
+            Ok(stream) => stream,
             Err(error) => {
                 metrics.accept_errors.inc();
                 tracing::warn!(%error, "a connection could not be accepted");
