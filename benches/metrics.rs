@@ -14,8 +14,8 @@ fn used(streams: bool) -> Metrics {
     for number in 0..PROVIDERS {
         let target = TargetMetrics::new(&metrics, &format!("provider-{number}"), "gpt-4o-mini");
         target.request(&metrics, 200, Duration::from_millis(700), None);
-        target.tokens(200, 180, 0, 0, 0);
-        target.attempt(AttemptClass::Success);
+        target.tokens(&metrics, 200, 180, 0, 0, 0);
+        target.attempt(&metrics, AttemptClass::Success);
         target.spending.cost("USD", 138_000);
         target.spending.reported("USD", 138_000);
         if streams {

@@ -170,7 +170,7 @@ METERING = (
     "anthropic/claude-haiku-4-5: {input: 1.00, output: 5.00, per: 1M}}}\n"
 )
 # A record of each request in a file, and a budget that nothing here spends.
-LEDGER = "usage: {file: {path: FOLDER/usage.jsonl}}\nbudgets: [{name: all, amount: 1000000}]\n"
+LEDGER = "usage: {file: {path: FOLDER/usage/records.jsonl}}\nbudgets: [{name: all, amount: 1000000}]\n"
 NO_METERING = "log: {access: false}\n"
 
 # More sidecars that can be measured in the same run: limits and breaker, and metering. What something costs is a difference between two.
@@ -202,6 +202,8 @@ def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, varia
     """nginx, haproxy and envoy if they are installed, the sidecar, and `variants` of it."""
     made = []
     # haproxy does not start if it may not open two files for each connection that it is to take.
+    # Beside the configuration's own folder, which the sidecar watches.
+    (folder / "usage").mkdir(exist_ok=True)
     connections = min(32768, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2)
 
     def add(name: str, template: str, command: list[str], guards: str = "", metering: str = "") -> None:

@@ -173,8 +173,11 @@ pub struct Reservation {
 
 impl Reservation {
     /// The request did cost so much. Returns the budget as it stands where this was the first to reach the warning in its period.
-    pub fn settle(self, at: u64, cost: u64) -> Option<BudgetView> {
+    pub fn settle(mut self, at: u64, cost: u64) -> Option<BudgetView> {
+        // Dropping it has nothing left to give back.
+        let amount = std::mem::take(&mut self.amount);
         let mut state = self.budget.0.lock();
+        state.reserved = state.reserved.saturating_sub(amount);
         state.turn(at);
         state.spent = state.spent.saturating_add(cost);
         let view = state.view();
@@ -185,8 +188,10 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        let mut state = self.budget.0.lock();
-        state.reserved = state.reserved.saturating_sub(self.amount);
+        if self.amount > 0 {
+            let mut state = self.budget.0.lock();
+            state.reserved = state.reserved.saturating_sub(self.amount);
+        }
     }
 }
 

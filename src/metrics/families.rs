@@ -1,17 +1,17 @@
 //! Every metric family, by its exact name.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
-use prometheus_client::encoding::text::encode;
+use prometheus_client::encoding::text::{encode_eof, encode_registry};
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::exemplar::HistogramWithExemplars;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::Registry;
 
 use super::alerts::AlertMetrics;
 use super::cache::CacheMetrics;
+use super::histogram::{Histogram, HistogramFamily};
 use super::labels::Labels;
 use super::money::MoneyMetrics;
 use super::signatures::SignatureMetrics;
@@ -24,29 +24,20 @@ const INTER_TOKEN_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 
 /// Seconds of the sidecar's own work.
 const OVERHEAD_BUCKETS: [f64; 11] = [0.00001, 0.000025, 0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.1];
 
-/// A constructor that a `Family` can clone.
-pub type Buckets = fn() -> Histogram;
-
-/// The trace of an observation, in hexadecimal.
-pub type TraceLabel = [(&'static str, String); 1];
-/// A histogram whose buckets point to a trace each, where requests are traced.
-pub type Traced = HistogramWithExemplars<TraceLabel>;
-/// A constructor that a `Family` can clone.
-pub type TracedBuckets = fn() -> Traced;
-
 /// The families and the registry that prints them.
 pub struct Metrics {
     registry: Registry,
     /// Bytes of the page when it was last made.
     page: AtomicUsize,
     pub requests: Family<Labels, Counter>,
-    pub duration: Family<Labels, Traced, TracedBuckets>,
+    pub duration: HistogramFamily,
     pub active: Gauge,
     pub tokens: Family<Labels, Counter>,
     pub errors: Family<Labels, Counter>,
-    pub first_token: Family<Labels, Traced, TracedBuckets>,
-    pub inter_token: Family<Labels, Histogram, Buckets>,
-    pub overhead: Histogram,
+    pub first_token: HistogramFamily,
+    pub inter_token: HistogramFamily,
+    overheads: HistogramFamily,
+    pub overhead: Arc<Histogram>,
     pub dropped: Family<Labels, Counter>,
     pub attempts: Family<Labels, Counter>,
     pub rate_limit_hits: Family<Labels, Counter>,
@@ -75,17 +66,27 @@ pub struct Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::default();
-        let duration: TracedBuckets = || Traced::new(DURATION_BUCKETS.into_iter());
-        let inter_token: Buckets = || Histogram::new(INTER_TOKEN_BUCKETS);
+        let seconds = |name, help, bounds| HistogramFamily::new(name, Some("seconds"), help, bounds);
+        let overheads =
+            seconds("llm_proxy_overhead_seconds", "The sidecar's own work on a request before it goes upstream", &OVERHEAD_BUCKETS);
         let metrics = Self {
             requests: Family::default(),
-            duration: Family::new_with_constructor(duration),
+            duration: seconds("llm_request_duration_seconds", "From a request's head to the end of its answer", &DURATION_BUCKETS),
             active: Gauge::default(),
             tokens: Family::default(),
             errors: Family::default(),
-            first_token: Family::new_with_constructor(duration),
-            inter_token: Family::new_with_constructor(inter_token),
-            overhead: Histogram::new(OVERHEAD_BUCKETS),
+            first_token: seconds(
+                "llm_time_to_first_token_seconds",
+                "From a request's head to the first content of its answer",
+                &DURATION_BUCKETS,
+            ),
+            inter_token: seconds(
+                "llm_inter_token_seconds",
+                "Mean time between two pieces of content of a stream, one observation a stream",
+                &INTER_TOKEN_BUCKETS,
+            ),
+            overhead: overheads.get_or_create(&Labels::of([])),
+            overheads,
             dropped: Family::default(),
             attempts: Family::default(),
             rate_limit_hits: Family::default(),
@@ -112,39 +113,14 @@ impl Default for Metrics {
             registry: Registry::default(),
             page: AtomicUsize::new(16 << 10),
         };
-        let seconds = || Unit::Seconds;
         registry.register(
             "llm_requests",
             "Requests by the provider and model that answered and the HTTP status told to the client",
             metrics.requests.clone(),
         );
-        registry.register_with_unit(
-            "llm_request_duration",
-            "From a request's head to the end of its answer",
-            seconds(),
-            metrics.duration.clone(),
-        );
         registry.register("llm_active_requests", "Requests under way", metrics.active.clone());
         registry.register("llm_tokens", "Tokens by type, as the vendors count them", metrics.tokens.clone());
         registry.register("llm_errors", "Errors told to clients, by code", metrics.errors.clone());
-        registry.register_with_unit(
-            "llm_time_to_first_token",
-            "From a request's head to the first content of its answer",
-            seconds(),
-            metrics.first_token.clone(),
-        );
-        registry.register_with_unit(
-            "llm_inter_token",
-            "Mean time between two pieces of content of a stream, one observation a stream",
-            seconds(),
-            metrics.inter_token.clone(),
-        );
-        registry.register_with_unit(
-            "llm_proxy_overhead",
-            "The sidecar's own work on a request before it goes upstream",
-            seconds(),
-            metrics.overhead.clone(),
-        );
         registry.register("llm_translation_dropped", "Request fields the target could not express", metrics.dropped.clone());
         registry.register("llm_upstream_attempts", "Attempts at upstreams, by what became of them", metrics.attempts.clone());
         registry.register(
@@ -215,7 +191,11 @@ impl Metrics {
         let last = self.page.load(Ordering::Relaxed);
         let mut text = String::with_capacity(last + last / 8);
         // Writing to a String cannot fail.
-        let _ = encode(&mut text, &self.registry);
+        let _ = encode_registry(&mut text, &self.registry);
+        for family in [&self.duration, &self.first_token, &self.inter_token, &self.overheads, &self.money.call] {
+            family.encode(&mut text);
+        }
+        let _ = encode_eof(&mut text);
         self.page.store(text.len(), Ordering::Relaxed);
         text
     }

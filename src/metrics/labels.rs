@@ -29,6 +29,18 @@ impl Labels {
         }
         Self { head: head.into(), last: last.into() }
     }
+
+    /// As they stand between a sample's braces.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::with_capacity(self.head.len() + self.last.len() + 3);
+        if !self.head.is_empty() {
+            text.push_str(&self.head);
+            text.push_str("=\"");
+            self.last.chars().for_each(|c| escape(c, &mut text));
+            text.push('"');
+        }
+        text
+    }
 }
 
 /// As the text format has it in a value.

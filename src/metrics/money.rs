@@ -1,14 +1,14 @@
 //! Costs, budgets and records of use.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use prometheus_client::metrics::counter::{Atomic, Counter};
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::families::Buckets;
+use super::histogram::HistogramFamily;
 use super::labels::Labels;
 
 /// Units of a currency, from a short question to a long agent's turn; an alert looks at 1.
@@ -50,7 +50,7 @@ pub struct MoneyMetrics {
     /// The same in the currency that is reported in.
     pub reported: Family<Labels, MoneyCounter>,
     /// What single attempts cost, in the currency of their price.
-    pub call: Family<Labels, Histogram, Buckets>,
+    pub call: Arc<HistogramFamily>,
     pub unknown: Family<Labels, Counter>,
     /// Tokens as the sidecar estimates them and as the vendor counts them, of the same answers.
     pub compared: Family<Labels, Counter>,
@@ -65,7 +65,12 @@ impl MoneyMetrics {
         let metrics = Self {
             cost: Family::default(),
             reported: Family::default(),
-            call: Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS)),
+            call: Arc::new(HistogramFamily::new(
+                "llm_call_cost",
+                None,
+                "What single attempts at upstreams cost, in units of the price's currency",
+                &CALL_BUCKETS,
+            )),
             unknown: Family::default(),
             compared: Family::default(),
             records: Family::default(),
@@ -75,11 +80,6 @@ impl MoneyMetrics {
         };
         registry.register("llm_cost", "What attempts at upstreams cost, in units of the price's currency", metrics.cost.clone());
         registry.register("llm_cost_reported", "The same in units of the currency that is reported in", metrics.reported.clone());
-        registry.register(
-            "llm_call_cost",
-            "What single attempts at upstreams cost, in units of the price's currency",
-            metrics.call.clone(),
-        );
         registry.register(
             "llm_cost_unknown",
             "Attempts that may be billed, of which it is not known at what cost",

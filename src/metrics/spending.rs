@@ -1,20 +1,24 @@
 //! One target's handles of money, resolved when they are first needed.
 
+use std::sync::Arc;
+
 use parking_lot::Mutex;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::histogram::Histogram;
 
+use super::histogram::Histogram;
 use super::labels::Labels;
 use super::money::{MoneyCounter, MoneyMetrics};
+
+/// There is seldom more than one currency.
+type ByCurrency<H> = Mutex<Vec<(String, H)>>;
 
 /// The handles of one (provider, model).
 pub struct Spending {
     provider: String,
     model: String,
     families: MoneyMetrics,
-    /// By currency; there is seldom more than one.
-    cost: Mutex<Vec<(String, (MoneyCounter, Histogram))>>,
-    reported: Mutex<Vec<(String, MoneyCounter)>>,
+    cost: ByCurrency<(MoneyCounter, Arc<Histogram>)>,
+    reported: ByCurrency<MoneyCounter>,
     /// Prompt and completion, by the sidecar and by the vendor.
     compared: [Counter; 4],
 }
@@ -44,11 +48,11 @@ impl Spending {
     pub fn cost(&self, currency: &str, nano: u64) {
         let resolve = || {
             let labels = self.labels("currency", currency);
-            (self.families.cost.get_or_create_owned(&labels), self.families.call.get_or_create_owned(&labels))
+            (self.families.cost.get_or_create_owned(&labels), self.families.call.get_or_create(&labels))
         };
         with(&self.cost, currency, resolve, |(sum, single)| {
             sum.inner().add(nano);
-            single.observe(nano as f64 / 1e9);
+            single.observe(nano as f64 / 1e9, None);
         });
     }
 
@@ -79,7 +83,7 @@ impl Spending {
 }
 
 /// Does something with the handles of a currency, which are resolved when they are first needed.
-fn with<H>(known: &Mutex<Vec<(String, H)>>, currency: &str, resolve: impl FnOnce() -> H, work: impl FnOnce(&H)) {
+fn with<H>(known: &ByCurrency<H>, currency: &str, resolve: impl FnOnce() -> H, work: impl FnOnce(&H)) {
     let mut known = known.lock();
     if let Some((_, handles)) = known.iter().find(|(of, _)| of == currency) {
         return work(handles);

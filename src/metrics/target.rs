@@ -1,13 +1,13 @@
 //! One target's handles, resolved once.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use dashmap::DashMap;
 use prometheus_client::metrics::counter::Counter;
-use prometheus_client::metrics::histogram::Histogram;
 
-use super::families::{Metrics, TraceLabel, Traced};
+use super::families::Metrics;
+use super::histogram::Histogram;
 use super::labels::Labels;
 use super::spending::Spending;
 use crate::base::outcome::AttemptClass;
@@ -17,39 +17,36 @@ pub struct TargetMetrics {
     provider: String,
     model: String,
     by_status: DashMap<u16, Counter>,
-    duration: Traced,
-    /// A target that is never asked for a stream has no such series: they are a third of a target's part of the page.
-    first_token: OnceLock<Traced>,
-    /// As above.
-    inter_token: OnceLock<Histogram>,
+    duration: Arc<Histogram>,
     prompt: Counter,
     completion: Counter,
-    cached: Counter,
-    cache_write: Counter,
-    reasoning: Counter,
-    attempts: [Counter; AttemptClass::ALL.len()],
+    // What follows begins with its first event. Were all of it there from the start, a page of many targets would be twice as long.
+    first_token: OnceLock<Arc<Histogram>>,
+    inter_token: OnceLock<Arc<Histogram>>,
+    cached: OnceLock<Counter>,
+    cache_write: OnceLock<Counter>,
+    reasoning: OnceLock<Counter>,
+    attempts: [OnceLock<Counter>; AttemptClass::ALL.len()],
     pub spending: Spending,
 }
 
 impl TargetMetrics {
     pub fn new(metrics: &Metrics, provider: &str, model: &str) -> Self {
-        let tokens =
-            |kind: &str| metrics.tokens.get_or_create_owned(&Labels::of([("provider", provider), ("model", model), ("type", kind)]));
+        let tokens = |kind: &str| metrics.tokens.get_or_create_owned(&of_type(provider, model, kind));
         Self {
             provider: provider.to_owned(),
             model: model.to_owned(),
             by_status: DashMap::with_shard_amount(2),
-            duration: metrics.duration.get_or_create_owned(&Labels::of([("provider", provider), ("model", model)])),
-            first_token: OnceLock::new(),
-            inter_token: OnceLock::new(),
+            duration: metrics.duration.get_or_create(&Labels::of([("provider", provider), ("model", model)])),
             prompt: tokens("prompt"),
             completion: tokens("completion"),
-            cached: tokens("cached"),
-            cache_write: tokens("cache_write"),
-            reasoning: tokens("reasoning"),
+            first_token: OnceLock::new(),
+            inter_token: OnceLock::new(),
+            cached: OnceLock::new(),
+            cache_write: OnceLock::new(),
+            reasoning: OnceLock::new(),
+            attempts: [const { OnceLock::new() }; AttemptClass::ALL.len()],
             spending: Spending::new(&metrics.money, provider, model),
-            attempts: AttemptClass::ALL
-                .map(|class| metrics.attempts.get_or_create_owned(&Labels::of([("provider", provider), ("class", class.as_str())]))),
         }
     }
 
@@ -63,16 +60,16 @@ impl TargetMetrics {
             counter.inc();
             self.by_status.insert(status, counter);
         }
-        self.duration.observe(duration.as_secs_f64(), label(trace), None);
+        self.duration.observe(duration.as_secs_f64(), trace);
     }
 
     pub fn first_token(&self, metrics: &Metrics, after: Duration, trace: Option<&str>) {
-        let series = self.first_token.get_or_init(|| metrics.first_token.get_or_create_owned(&self.labels()));
-        series.observe(after.as_secs_f64(), label(trace), None);
+        let series = self.first_token.get_or_init(|| metrics.first_token.get_or_create(&self.labels()));
+        series.observe(after.as_secs_f64(), trace);
     }
 
     pub fn inter_token(&self, metrics: &Metrics, mean: Duration) {
-        self.inter_token.get_or_init(|| metrics.inter_token.get_or_create_owned(&self.labels())).observe(mean.as_secs_f64());
+        self.inter_token.get_or_init(|| metrics.inter_token.get_or_create(&self.labels())).observe(mean.as_secs_f64(), None);
     }
 
     fn labels(&self) -> Labels {
@@ -80,22 +77,28 @@ impl TargetMetrics {
     }
 
     /// Token counts in the sense of `chat::Usage`.
-    pub fn tokens(&self, prompt: u64, completion: u64, cached: u64, cache_write: u64, reasoning: u64) {
+    pub fn tokens(&self, metrics: &Metrics, prompt: u64, completion: u64, cached: u64, cache_write: u64, reasoning: u64) {
         self.prompt.inc_by(prompt);
         self.completion.inc_by(completion);
-        self.cached.inc_by(cached);
-        self.cache_write.inc_by(cache_write);
-        self.reasoning.inc_by(reasoning);
+        for (series, kind, count) in
+            [(&self.cached, "cached", cached), (&self.cache_write, "cache_write", cache_write), (&self.reasoning, "reasoning", reasoning)]
+        {
+            if count > 0 {
+                let create = || metrics.tokens.get_or_create_owned(&of_type(&self.provider, &self.model, kind));
+                series.get_or_init(create).inc_by(count);
+            }
+        }
     }
 
-    pub fn attempt(&self, class: AttemptClass) {
+    pub fn attempt(&self, metrics: &Metrics, class: AttemptClass) {
+        let create = || metrics.attempts.get_or_create_owned(&Labels::of([("provider", &self.provider), ("class", class.as_str())]));
         let counted = AttemptClass::ALL.iter().zip(&self.attempts).find(|(known, _)| **known == class);
         if let Some((_, counter)) = counted {
-            counter.inc();
+            counter.get_or_init(create).inc();
         }
     }
 }
 
-fn label(trace: Option<&str>) -> Option<TraceLabel> {
-    trace.map(|id| [("trace_id", id.to_owned())])
+fn of_type(provider: &str, model: &str, kind: &str) -> Labels {
+    Labels::of([("provider", provider), ("model", model), ("type", kind)])
 }

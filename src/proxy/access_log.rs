@@ -2,38 +2,21 @@
 //! written together, at the latest when the worker's tick comes.
 
 use std::io::Write;
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use crate::base::json::write::{flag, maybe_number, maybe_text, member, milliseconds, number, text};
+use crate::base::json::write::{maybe_number, maybe_text, number, text, texts};
+use crate::usage::Summary;
 
 const FLUSH_AT: usize = 32 << 10;
 
 /// A request as the access log tells it.
 pub struct Line<'a> {
-    /// When the answer ended, RFC 3339.
-    pub time: &'a str,
-    pub request_id: &'a str,
-    pub client: Option<&'a str>,
+    pub summary: &'a Summary<'a>,
     pub method: &'a str,
-    pub endpoint: &'static str,
-    /// The model as the client named it.
-    pub model: Option<&'a str>,
-    pub provider: Option<&'a str>,
-    pub upstream_model: Option<&'a str>,
-    pub status: u16,
-    pub outcome: &'static str,
-    pub error: Option<&'a str>,
-    pub stream: bool,
-    pub attempts: u32,
     /// The answer is that of the route's last resort.
     pub degraded: bool,
     pub dropped: &'a [String],
-    /// What the route's cache did; none where it has none.
-    pub cache: Option<&'static str>,
-    pub duration: Duration,
-    pub first_token: Option<Duration>,
     pub bytes: u64,
     /// Where the request is traced.
     pub trace_id: Option<&'a str>,
@@ -49,26 +32,13 @@ pub struct Line<'a> {
 impl Line<'_> {
     /// As a JSON object.
     fn write(&self, out: &mut Vec<u8>) {
-        text(out, r#"{"time":"#, self.time);
-        text(out, r#","level":"INFO","message":"request","request_id":"#, self.request_id);
-        maybe_text(out, r#","client":"#, self.client);
-        text(out, r#","method":"#, self.method);
-        text(out, r#","endpoint":"#, self.endpoint);
-        maybe_text(out, r#","model":"#, self.model);
-        maybe_text(out, r#","provider":"#, self.provider);
-        maybe_text(out, r#","upstream_model":"#, self.upstream_model);
-        number(out, r#","status":"#, self.status.into());
-        text(out, r#","outcome":"#, self.outcome);
-        maybe_text(out, r#","error":"#, self.error);
-        flag(out, r#","stream":"#, self.stream);
-        number(out, r#","attempts":"#, self.attempts.into());
+        out.push(b'{');
+        out.extend_from_slice(self.summary.members());
+        text(out, r#","level":"INFO","message":"request","method":"#, self.method);
         if self.degraded {
             out.extend_from_slice(br#","degraded":true"#);
         }
-        member(out, r#","dropped":"#, &self.dropped);
-        maybe_text(out, r#","cache":"#, self.cache);
-        milliseconds(out, r#","duration_ms":"#, Some(self.duration));
-        milliseconds(out, r#","first_token_ms":"#, self.first_token);
+        texts(out, r#","dropped":"#, self.dropped);
         number(out, r#","bytes":"#, self.bytes);
         if let Some(trace_id) = self.trace_id {
             text(out, r#","trace_id":"#, trace_id);

@@ -177,8 +177,8 @@ fn budgets(wish: Wish<'_>, target: &Target, prompt: u64) -> Result<Reserved, Ski
     if snapshot.budgets.is_empty() || billing == Billing::Nothing {
         return Ok(Reserved::default());
     }
-    let tags = tags::of(headers);
-    let spender = Spender { client: wish.client, model, tags: &tags, tokens: (prompt, wish.load.answer()) };
+    let has_tag = |tag: &str| tags::of(headers).iter().any(|own| own == tag);
+    let spender = Spender { client: wish.client, model, has_tag: &has_tag, tokens: (prompt, wish.load.answer()) };
     let at = unix_now();
     let reserved = snapshot.budgets.reserve(spender, target, &wish.worker.runtime.prices.book(), at);
     reserved.map_err(|(entry, exceeded)| {

@@ -193,7 +193,8 @@ impl Attempt {
             return;
         }
         let now = Instant::now();
-        self.target.metrics(&self.worker.runtime.metrics).attempt(end.class);
+        let metrics = &self.worker.runtime.metrics;
+        self.target.metrics(metrics).attempt(metrics, end.class);
         if let Some(trace) = self.trace.take() {
             self.worker.runtime.records.push(Record::Span(trace.end(&self.target, end)));
         }

@@ -9,9 +9,9 @@ use super::attempt::{BYTES_PER_TOKEN, End};
 use super::worker::Worker;
 use crate::base::outcome::{AttemptClass, Billed};
 use crate::chat::Usage;
-use crate::price::Nano;
+use crate::price::{Currency, Nano};
 use crate::runtime::{Reserved, Target, unix_now};
-use crate::usage::{Charge, Money, Source, Unknown};
+use crate::usage::{Charge, Money, OtherAttempt, Record, Source, Summary, Unknown};
 
 /// What a vendor bills a request by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +57,38 @@ impl Item {
             Bill::Unknown(why) => Some(why.as_str()),
             Bill::Known(charge) if charge.cost.is_none() => Some(Unknown::NoPrice.as_str()),
             Bill::Nothing | Bill::Known(_) => None,
+        }
+    }
+}
+
+impl Item {
+    /// The record of a request that was answered by this attempt; `currency` is the one that is reported in.
+    pub(super) fn record<'a>(&'a self, summary: &'a Summary<'a>, currency: Currency) -> Record<'a> {
+        let charge = self.charge();
+        Record {
+            tokens: charge.map(|charge| charge.usage.into()),
+            tokens_source: charge.map(|charge| charge.source.as_str()),
+            cost: self.cost(),
+            cost_by_kind: charge.and_then(|charge| charge.cost),
+            answer_reported: charge.and_then(|charge| charge.reported),
+            cost_unknown: self.unknown(),
+            price_version: charge.map(|charge| &*charge.price_version),
+            ..Record::of(summary, currency)
+        }
+    }
+
+    /// As a part of the record of a request that was answered by another attempt.
+    pub(super) fn other(&self) -> OtherAttempt<'_> {
+        let charge = self.charge();
+        OtherAttempt {
+            provider: &self.target.provider.name,
+            model: &self.target.model,
+            label: self.target.label(),
+            class: self.class.as_str(),
+            tokens: charge.map(|charge| charge.usage.into()),
+            cost: self.cost(),
+            reported_cost: charge.and_then(Charge::reported_money),
+            cost_unknown: self.unknown(),
         }
     }
 }

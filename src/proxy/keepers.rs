@@ -1,5 +1,8 @@
 //! Who gets the record of what a request used: the ledger's sinks, and the OpenTelemetry collector where it is to have them.
 
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 use super::worker::Worker;
@@ -9,7 +12,7 @@ use crate::usage::{Ledger, Record};
 
 /// Where there is nobody, a record need not be made.
 pub(super) struct Keepers<'a> {
-    ledger: Option<&'a Ledger>,
+    ledger: Option<&'a Arc<Ledger>>,
     collector: Option<&'a Records>,
 }
 
@@ -29,12 +32,18 @@ impl<'a> Keepers<'a> {
     /// Tells all of them. `context` is where the request is traced.
     pub(super) fn record(&self, record: &Record<'_>, context: Option<(u128, u64)>) {
         if let Some(ledger) = self.ledger {
-            ledger.record(record);
+            // A process that ends flushes in any case.
+            if ledger.record(record)
+                && let Ok(runtime) = Handle::try_current()
+            {
+                let ledger = Arc::clone(ledger);
+                runtime.spawn_blocking(move || ledger.flush());
+            }
         }
         if let Some(records) = self.collector {
             let now = Instant::now();
             let mut attributes = record.attributes();
-            attributes.push(("gen_ai.operation.name", super::trace::operation(record.endpoint).into()));
+            attributes.push(("gen_ai.operation.name", super::trace::operation(record.summary.endpoint).into()));
             records.push(trace::Record::Usage(UsageRecord { time: Clock::since(now).at(now), context, attributes }));
         }
     }

@@ -160,7 +160,7 @@ impl Meter {
             }
         }
         if self.attempts == 1 {
-            self.worker.runtime.metrics.overhead.observe(self.started.elapsed().as_secs_f64());
+            self.worker.runtime.metrics.overhead.observe(self.started.elapsed().as_secs_f64(), None);
         }
     }
 

@@ -19,7 +19,7 @@ use super::worker::Worker;
 use crate::base::id;
 use crate::base::outcome::{AttemptClass, Outcome};
 use crate::runtime::{Snapshot, Target};
-use crate::usage::{Charge, Record};
+use crate::usage::{Charge, Record, Summary};
 
 /// Copies under way in one worker; what would be more is not sent.
 const MOST: usize = 64;
@@ -61,37 +61,27 @@ pub(super) fn begin(worker: &Arc<Worker>, snapshot: &Arc<Snapshot>, call: &Arc<C
 fn record(worker: &Worker, snapshot: &Snapshot, call: &Call, bills: &Bills, is_ok: bool, took: Duration) {
     let (keepers, bills) = (Keepers::of(worker, snapshot), bills.0.lock());
     let Some(item) = bills.first().filter(|_| !keepers.is_empty()) else { return };
-    let charge = item.charge();
-    let record = Record {
+    let summary = Summary {
         time: &jiff::Timestamp::now().to_string(),
         request_id: &id::request_id(),
         outcome: if is_ok { Outcome::Complete } else { Outcome::Failed }.as_str(),
         status: if is_ok { 200 } else { 0 },
-        error: None,
         client: call.client.as_deref(),
-        tags: &tags::of(&call.headers),
         endpoint: "mirror",
         model: Some(&call.view.model),
         provider: Some(&item.target.provider.name),
         upstream_model: Some(&item.target.model),
-        label: Some(item.target.label()),
         stream: call.view.stream,
-        mirror: true,
-        degraded: false,
-        cache: None,
         attempts: 1,
-        tokens: charge.map(|charge| charge.usage.into()),
-        tokens_source: charge.map(|charge| charge.source.as_str()),
-        cost: item.cost(),
-        cost_by_kind: charge.and_then(|charge| charge.cost),
-        reported_cost: charge.and_then(Charge::reported_money),
-        answer_reported: charge.and_then(|charge| charge.reported),
-        currency: worker.runtime.prices.book().currency(),
-        cost_unknown: item.unknown(),
-        price_version: charge.map(|charge| &*charge.price_version),
-        other_attempts: Vec::new(),
         duration: took,
-        first_token: None,
+        ..Summary::default()
+    };
+    let record = Record {
+        tags: &tags::of(&call.headers),
+        label: Some(item.target.label()),
+        mirror: true,
+        reported_cost: item.charge().and_then(Charge::reported_money),
+        ..item.record(&summary, worker.runtime.prices.book().currency())
     };
     keepers.record(&record, None);
 }

@@ -1,8 +1,8 @@
 //! The words a client marks its requests with, for budgets and records of use.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
-const TAGS: &str = "x-llm-tags";
+const TAGS: HeaderName = HeaderName::from_static("x-llm-tags");
 const MOST: usize = 16;
 /// In bytes.
 const LONGEST: usize = 64;

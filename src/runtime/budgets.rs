@@ -28,7 +28,8 @@ pub struct Spender<'a> {
     pub client: &'a str,
     /// As the client names it.
     pub model: &'a str,
-    pub tags: &'a [String],
+    /// Whether it is marked with this tag.
+    pub has_tag: &'a dyn Fn(&str) -> bool,
     /// An estimate of the prompt's tokens, and the longest answer.
     pub tokens: (u64, u64),
 }
@@ -118,7 +119,7 @@ impl BudgetEntry {
     fn fits(&self, spender: Spender<'_>, target: &Target) -> bool {
         self.provider.as_ref().is_none_or(|provider| *provider == target.provider.name)
             && self.model.as_ref().is_none_or(|model| *model == spender.model || **model == *target.model)
-            && self.tag.as_ref().is_none_or(|tag| spender.tags.contains(tag))
+            && self.tag.as_ref().is_none_or(|tag| (spender.has_tag)(tag))
     }
 }
 

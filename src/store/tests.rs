@@ -71,7 +71,7 @@ fn keeps_what_was_spent(store: &Store) {
 }
 
 /// A record of a request that cost 5 + 2 nano-units, the second part by an attempt that failed.
-fn record<'a>(time: &'a str, provider: &'a str, client: Option<&'a str>) -> crate::usage::Record<'a> {
+fn record<'a>(summary: &'a crate::usage::Summary<'a>) -> crate::usage::Record<'a> {
     use crate::price::Currency;
     use crate::usage::{Money, OtherAttempt, Record};
     let tokens = crate::chat::Usage { prompt: 10, completion: 3, cached: Some(4), ..Default::default() }.into();
@@ -86,53 +86,32 @@ fn record<'a>(time: &'a str, provider: &'a str, client: Option<&'a str>) -> crat
         cost_unknown: None,
     };
     Record {
-        time,
-        request_id: "r",
-        outcome: "complete",
-        status: 200,
-        error: None,
-        client,
-        tags: &[],
-        endpoint: "chat_completions",
-        model: Some("alias"),
-        provider: Some(provider),
-        upstream_model: Some("dated-m"),
         label: Some("m"),
-        stream: false,
-        mirror: false,
-        degraded: false,
-        cache: None,
-        attempts: 2,
         tokens: Some(tokens),
-        tokens_source: Some("vendor"),
-        cost: None,
-        cost_by_kind: None,
         reported_cost: Some(Money { nano: 7, currency: Currency::USD }),
         answer_reported: Some(5),
-        currency: Currency::USD,
-        cost_unknown: None,
-        price_version: None,
         other_attempts: vec![other],
-        duration: std::time::Duration::from_millis(1),
-        first_token: None,
+        ..Record::of(summary, Currency::USD)
     }
 }
 
 /// What requests used is summed up over writes, told by whatever is asked for, and forgotten in time.
 fn sums_up_use(store: std::sync::Arc<Store>) {
-    use crate::usage::Sink;
+    use crate::usage::{Sink, Summary, Taken};
     let day = |text: &str| text.parse::<jiff::civil::Date>().unwrap();
     let mut registry = prometheus_client::registry::Registry::default();
     let metrics = crate::metrics::MoneyMetrics::new(&mut registry);
     let sink = UsageSink::new(std::sync::Arc::clone(&store), std::time::Duration::from_secs(1000 * 86_400), &metrics);
     let today = jiff::Timestamp::now().to_string();
     let yesterday = (jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24)).to_string();
-    for (time, provider, client) in [(&today, "a", Some("ann")), (&today, "a", None), (&yesterday, "b", Some("ann"))] {
-        assert!(sink.record(&record(time, provider, client)));
+    let long_ago = "1999-12-31T23:59:59Z";
+    for (time, provider, client) in
+        [(today.as_str(), "a", Some("ann")), (&today, "a", None), (&yesterday, "b", Some("ann")), (long_ago, "a", None)]
+    {
+        let summary = Summary { time, outcome: "complete", client, provider: Some(provider), ..Summary::default() };
+        assert_eq!(sink.record(&record(&summary)), Taken::Yes);
         sink.finish();
     }
-    assert!(sink.record(&record("1999-12-31T23:59:59Z", "a", None)));
-    sink.finish();
     let always = (day("1990-01-01"), day("2999-12-31"));
     let all = store.usage(&[], always, &UsageFilter::default(), 10).unwrap();
     let expected = Sums { requests: 4, prompt_tokens: 80, completion_tokens: 24, cached_tokens: 32, cost_nano: 28, ..Sums::default() };

@@ -6,37 +6,17 @@ use crate::trace::Value;
 impl Record<'_> {
     /// All it tells but the time.
     pub fn attributes(&self) -> Vec<(&'static str, Value)> {
-        let mut attributes = Vec::with_capacity(32);
+        let mut attributes = self.summary.attributes();
         attributes.extend([
-            ("llm.request_id", self.request_id.to_owned().into()),
-            ("llm.endpoint", self.endpoint.into()),
-            ("llm.outcome", self.outcome.into()),
-            ("llm.attempts", u64::from(self.attempts).into()),
-            ("llm.stream", self.stream.into()),
             ("llm.mirror", self.mirror.into()),
             ("llm.degraded", self.degraded.into()),
-            ("llm.duration", Value::seconds(self.duration)),
+            ("llm.duration", Value::seconds(self.summary.duration)),
         ]);
-        if self.status > 0 {
-            attributes.push(("http.response.status_code", u64::from(self.status).into()));
-        }
-        let texts = [
-            ("error.type", self.error),
-            ("llm.client", self.client),
-            ("gen_ai.request.model", self.model),
-            ("gen_ai.response.model", self.upstream_model),
-            ("llm.provider", self.provider),
-            ("llm.cache", self.cache),
-            ("llm.tokens_source", self.tokens_source),
-            ("llm.cost.unknown", self.cost_unknown),
-            ("llm.price_version", self.price_version),
-        ];
+        let texts =
+            [("llm.tokens_source", self.tokens_source), ("llm.cost.unknown", self.cost_unknown), ("llm.price_version", self.price_version)];
         attributes.extend(texts.into_iter().filter_map(|(name, text)| Some((name, Value::short(text?)))));
         if !self.tags.is_empty() {
             attributes.push(("llm.tags", self.tags.join(",").into()));
-        }
-        if let Some(after) = self.first_token {
-            attributes.push(("llm.time_to_first_token", Value::seconds(after)));
         }
         if let Some(tokens) = &self.tokens {
             tokens.add_to(&mut attributes);

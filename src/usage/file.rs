@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use parking_lot::Mutex;
 
-use super::ledger::Sink;
+use super::ledger::{Sink, Taken};
 use super::record::Record;
 use crate::metrics::MoneyMetrics;
 
 /// Records that wait to be written, in bytes; more are lost.
 const MOST_WAITING: usize = 8 << 20;
+/// So many bytes are written out without waiting for the next tick: more would no longer be in the processor's cache.
+const FLUSH_AT: usize = 256 << 10;
 
 /// Gathers lines in memory and writes them when it is told to.
 pub struct FileSink {
@@ -26,12 +28,14 @@ struct Rotating {
     keep: u32,
     /// With its size.
     open: Option<(File, u64)>,
+    /// Takes turns with the lines that wait, so that neither has to grow again.
+    spare: Vec<u8>,
 }
 
 impl FileSink {
     /// Opens the file, so that a place where nothing can be written is known at the start.
     pub fn open(path: &Path, max_size: u64, keep: u32, metrics: &MoneyMetrics) -> io::Result<Self> {
-        let mut file = Rotating { path: path.to_owned(), max_size, keep, open: None };
+        let mut file = Rotating { path: path.to_owned(), max_size, keep, open: None, spare: Vec::new() };
         file.open()?;
         // From the start, so that a first loss shows as one.
         metrics.lost("file", 0);
@@ -44,19 +48,22 @@ impl Sink for FileSink {
         "file"
     }
 
-    fn record(&self, record: &Record<'_>) -> bool {
+    fn record(&self, record: &Record<'_>) -> Taken {
         let mut waiting = self.waiting.lock();
-        let has_room = waiting.len() < MOST_WAITING;
-        if has_room {
-            record.write(&mut waiting);
+        let before = waiting.len();
+        if before >= MOST_WAITING {
+            return Taken::No;
         }
-        has_room
+        record.write(&mut waiting);
+        // Told once, and again when it has been written.
+        if before < FLUSH_AT && waiting.len() >= FLUSH_AT { Taken::Much } else { Taken::Yes }
     }
 
     fn flush(&self) {
         // The file's lock comes first, so that two flushes do not change the order.
         let mut file = self.file.lock();
-        let lines = std::mem::take(&mut *self.waiting.lock());
+        let mut lines = std::mem::take(&mut file.spare);
+        std::mem::swap(&mut lines, &mut *self.waiting.lock());
         let mut rest = &*lines;
         while !rest.is_empty() {
             match file.write_some(rest) {
@@ -67,10 +74,14 @@ impl Sink for FileSink {
                     tracing::error!(%error, path = %file.path.display(), lost, "records of use could not be written");
                     // Whatever is wrong with it, the next lines find the file anew.
                     file.open = None;
-                    return;
+                    break;
                 }
             }
         }
+        lines.clear();
+        // After a burst it is let go.
+        lines.shrink_to(2 * FLUSH_AT);
+        file.spare = lines;
     }
 }
 
@@ -129,9 +140,10 @@ impl Rotating {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::usage::Summary;
 
     fn rotating(path: &Path, keep: u32) -> Rotating {
-        Rotating { path: path.to_owned(), max_size: 10, keep, open: None }
+        Rotating { path: path.to_owned(), max_size: 10, keep, open: None, spare: Vec::new() }
     }
 
     fn write(file: &mut Rotating, text: &str) {
@@ -155,6 +167,21 @@ mod tests {
         assert_eq!((read("usage.jsonl.2"), read("usage.jsonl.3")), (Some("ccc\n".into()), None));
         write(&mut rotating(&path, 2), "e\n");
         assert_eq!(read("usage.jsonl"), Some("d\ne\n".into()), "a new process goes on with the file");
+    }
+
+    #[test]
+    fn much_is_told_once_until_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let metrics = MoneyMetrics::new(&mut prometheus_client::registry::Registry::default());
+        let sink = FileSink::open(&folder.path().join("usage.jsonl"), u64::MAX, 1, &metrics).unwrap();
+        let (version, summary) = ("v".repeat(FLUSH_AT / 3), Summary::default());
+        let record = Record { price_version: Some(&version), ..Record::of(&summary, crate::price::Currency::USD) };
+        let taken = |times| (0..times).map(|_| sink.record(&record)).collect::<Vec<_>>();
+        assert_eq!(taken(4), [Taken::Yes, Taken::Yes, Taken::Much, Taken::Yes]);
+        sink.flush();
+        assert_eq!(taken(3), [Taken::Yes, Taken::Yes, Taken::Much]);
+        sink.waiting.lock().resize(MOST_WAITING, b'\n');
+        assert_eq!(taken(1), [Taken::No]);
     }
 
     #[test]

@@ -14,16 +14,26 @@ pub trait Sink: Send + Sync {
     /// For metrics.
     fn name(&self) -> &'static str;
 
-    /// Takes a record. False where there was no room for it.
-    fn record(&self, record: &Record<'_>) -> bool;
+    /// Takes a record, if there is room for it.
+    fn record(&self, record: &Record<'_>) -> Taken;
 
-    /// Writes out what was taken. Called from time to time on a thread that may wait.
+    /// Writes out what was taken. Called from time to time, and when a record was much, on a thread that may wait.
     fn flush(&self) {}
 
     /// The same when no more records come.
     fn finish(&self) {
         self.flush();
     }
+}
+
+/// What a sink did with a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    Yes,
+    /// With it there is so much that it should be written out now.
+    Much,
+    /// There was no room.
+    No,
 }
 
 /// All sinks. Without one a record is not even made.
@@ -54,14 +64,20 @@ impl Ledger {
         self.sinks.load().is_empty()
     }
 
-    pub fn record(&self, record: &Record<'_>) {
+    /// Has every sink take it. True where the ledger should be flushed now.
+    #[must_use]
+    pub fn record(&self, record: &Record<'_>) -> bool {
+        let mut is_much = false;
         for Entry { sink, records } in self.sinks.load().iter() {
-            if sink.record(record) {
-                records.inc();
-            } else {
+            let taken = sink.record(record);
+            is_much |= taken == Taken::Much;
+            if taken == Taken::No {
                 self.metrics.lost(sink.name(), 1);
+            } else {
+                records.inc();
             }
         }
+        is_much
     }
 
     /// Has every sink write out what it has. May wait.

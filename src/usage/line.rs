@@ -1,35 +1,24 @@
 //! A record as a line of JSON.
 
 use super::record::{Money, OtherAttempt, Record, Tokens};
-use crate::base::json::write::{flag, maybe_text, member, milliseconds, number, text};
+use crate::base::json::write::{flag, maybe_text, maybe_word, number, text, texts, word};
 use crate::base::kind::Kind;
 use crate::price::Cost;
 
 impl Record<'_> {
     /// As one line of JSON, its end included.
     pub fn write(&self, out: &mut Vec<u8>) {
-        text(out, r#"{"time":"#, self.time);
-        text(out, r#","request_id":"#, self.request_id);
-        text(out, r#","outcome":"#, self.outcome);
-        number(out, r#","status":"#, self.status.into());
-        maybe_text(out, r#","error":"#, self.error);
-        maybe_text(out, r#","client":"#, self.client);
-        member(out, r#","tags":"#, &self.tags);
-        text(out, r#","endpoint":"#, self.endpoint);
-        maybe_text(out, r#","model":"#, self.model);
-        maybe_text(out, r#","provider":"#, self.provider);
-        maybe_text(out, r#","upstream_model":"#, self.upstream_model);
-        flag(out, r#","stream":"#, self.stream);
+        out.push(b'{');
+        out.extend_from_slice(self.summary.members());
+        texts(out, r#","tags":"#, self.tags);
         flag(out, r#","mirror":"#, self.mirror);
         flag(out, r#","degraded":"#, self.degraded);
-        maybe_text(out, r#","cache":"#, self.cache);
-        number(out, r#","attempts":"#, self.attempts.into());
         maybe(out, r#","tokens":"#, self.tokens, tokens);
-        maybe_text(out, r#","tokens_source":"#, self.tokens_source);
+        maybe_word(out, r#","tokens_source":"#, self.tokens_source);
         maybe(out, r#","cost":"#, self.cost, money);
         maybe(out, r#","cost_by_kind":"#, self.cost_by_kind, kinds);
         maybe(out, r#","reported_cost":"#, self.reported_cost, money);
-        maybe_text(out, r#","cost_unknown":"#, self.cost_unknown);
+        maybe_word(out, r#","cost_unknown":"#, self.cost_unknown);
         maybe_text(out, r#","price_version":"#, self.price_version);
         out.extend_from_slice(br#","other_attempts":["#);
         for (number, attempt) in self.other_attempts.iter().enumerate() {
@@ -38,9 +27,7 @@ impl Record<'_> {
             }
             other(out, attempt);
         }
-        milliseconds(out, r#"],"duration_ms":"#, Some(self.duration));
-        milliseconds(out, r#","first_token_ms":"#, self.first_token);
-        out.extend_from_slice(b"}\n");
+        out.extend_from_slice(b"]}\n");
     }
 }
 
@@ -64,13 +51,13 @@ fn tokens(out: &mut Vec<u8>, tokens: &Tokens) {
     number(out, r#","audio_output":"#, tokens.audio_output);
     number(out, r#","image_input":"#, tokens.image_input);
     number(out, r#","image_output":"#, tokens.image_output);
-    text(out, r#","service_tier":"#, tokens.service_tier.as_str());
+    word(out, r#","service_tier":"#, tokens.service_tier.as_str());
     out.push(b'}');
 }
 
 fn money(out: &mut Vec<u8>, money: &Money) {
     number(out, r#"{"nano":"#, money.nano);
-    text(out, r#","currency":"#, money.currency.as_str());
+    word(out, r#","currency":"#, money.currency.as_str());
     out.push(b'}');
 }
 
@@ -96,11 +83,11 @@ fn kinds(out: &mut Vec<u8>, cost: &Cost) {
 fn other(out: &mut Vec<u8>, attempt: &OtherAttempt<'_>) {
     text(out, r#"{"provider":"#, attempt.provider);
     text(out, r#","model":"#, attempt.model);
-    text(out, r#","class":"#, attempt.class);
+    word(out, r#","class":"#, attempt.class);
     maybe(out, r#","tokens":"#, attempt.tokens, tokens);
     maybe(out, r#","cost":"#, attempt.cost, money);
     maybe(out, r#","reported_cost":"#, attempt.reported_cost, money);
-    maybe_text(out, r#","cost_unknown":"#, attempt.cost_unknown);
+    maybe_word(out, r#","cost_unknown":"#, attempt.cost_unknown);
     out.push(b'}');
 }
 
@@ -111,6 +98,7 @@ mod tests {
     use super::*;
     use crate::base::service_tier::ServiceTier;
     use crate::price::Currency;
+    use crate::usage::Summary;
 
     fn written(record: &Record<'_>) -> Value {
         let mut line = Vec::new();
@@ -148,36 +136,29 @@ mod tests {
             reported_cost: None,
             cost_unknown: None,
         };
-        let mut record = Record {
+        let summary = Summary {
             time: "2026-01-02T03:04:05Z",
             request_id: "r",
             outcome: "complete",
             status: 200,
-            error: None,
             client: Some("a \"b\""),
-            tags: &tags,
             endpoint: "/v1/chat/completions",
             model: Some("\u{1}é"),
-            provider: None,
-            upstream_model: None,
-            label: None,
             stream: true,
-            mirror: false,
-            degraded: false,
-            cache: Some("miss"),
             attempts: 3,
+            cache: Some("miss"),
+            duration: std::time::Duration::from_micros(1250),
+            ..Summary::default()
+        };
+        let mut record = Record {
+            tags: &tags,
             tokens: Some(all),
             tokens_source: Some("vendor"),
             cost: Some(usd(5)),
-            cost_by_kind: None,
             reported_cost: Some(usd(6)),
-            answer_reported: None,
-            currency: Currency::USD,
-            cost_unknown: None,
             price_version: Some("v"),
             other_attempts: vec![other.clone(), other],
-            duration: std::time::Duration::from_micros(1250),
-            first_token: None,
+            ..Record::of(&summary, Currency::USD)
         };
         let other = json!({"provider": "p", "model": "m", "class": "timeout", "tokens": expected, "cost": {"nano": 1, "currency": "USD"},
             "reported_cost": null, "cost_unknown": null});

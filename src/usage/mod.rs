@@ -6,8 +6,10 @@ mod file;
 mod ledger;
 mod line;
 mod record;
+mod summary;
 
 pub use charge::{Charge, Source, Unknown, counts};
 pub use file::FileSink;
-pub use ledger::{Ledger, Sink};
+pub use ledger::{Ledger, Sink, Taken};
 pub use record::{Money, OtherAttempt, Record, Tokens};
+pub use summary::Summary;

@@ -1,7 +1,6 @@
 //! The record of one request, as sinks get it. It holds no prompt, no answer and no key.
 
-use std::time::Duration;
-
+use super::summary::Summary;
 use crate::base::service_tier::ServiceTier;
 use crate::chat::Usage;
 use crate::price::{Cost, Currency};
@@ -9,32 +8,15 @@ use crate::price::{Cost, Currency};
 /// What became of one request of a client, told once when it ends.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {
-    /// When it ended, RFC 3339 in UTC.
-    pub time: &'a str,
-    pub request_id: &'a str,
-    /// `complete`, `truncated`, `failed` or `cancelled`.
-    pub outcome: &'static str,
-    /// The HTTP status told to the client; 499 where it went away before.
-    pub status: u16,
-    pub error: Option<&'a str>,
-    pub client: Option<&'a str>,
+    pub summary: &'a Summary<'a>,
     /// The client's own words for it (`x-llm-tags`).
     pub tags: &'a [String],
-    pub endpoint: &'static str,
-    /// The model as the client named it.
-    pub model: Option<&'a str>,
-    pub provider: Option<&'a str>,
-    pub upstream_model: Option<&'a str>,
-    /// The same as metrics may name it: a name of the configuration, or `other`.
+    /// Its upstream model as metrics may name it: a name of the configuration, or `other`.
     pub label: Option<&'a str>,
-    pub stream: bool,
     /// A copy of another request, which no client waits for.
     pub mirror: bool,
     /// The answer is that of the route's last resort.
     pub degraded: bool,
-    /// What the route's cache did: `hit` and `shared` cost nothing.
-    pub cache: Option<&'static str>,
-    pub attempts: u32,
     /// What the answer took; none where no upstream answered.
     pub tokens: Option<Tokens>,
     /// `vendor` or `estimated`; none without tokens.
@@ -55,8 +37,29 @@ pub struct Record<'a> {
     pub price_version: Option<&'a str>,
     /// The attempts that the answer did not come by, as far as they may be billed.
     pub other_attempts: Vec<OtherAttempt<'a>>,
-    pub duration: Duration,
-    pub first_token: Option<Duration>,
+}
+
+impl<'a> Record<'a> {
+    /// Of a request that used nothing; `currency` is the one that is reported in.
+    pub fn of(summary: &'a Summary<'a>, currency: Currency) -> Self {
+        Self {
+            summary,
+            tags: &[],
+            label: None,
+            mirror: false,
+            degraded: false,
+            tokens: None,
+            tokens_source: None,
+            cost: None,
+            cost_by_kind: None,
+            reported_cost: None,
+            answer_reported: None,
+            currency,
+            cost_unknown: None,
+            price_version: None,
+            other_attempts: Vec::new(),
+        }
+    }
 }
 
 /// Token counts in OpenAI's sense: `prompt` holds the parts of the prompt, `completion` those of the answer.

@@ -1,23 +1,17 @@
 //! What is told of a request when it has ended: metrics, the access log, the record of use and the span.
 
-use std::time::Duration;
+use std::cell::OnceCell;
 
 use super::Meter;
 use crate::base::outcome::{CacheResult, Outcome};
 use crate::proxy::access_log::Line;
 use crate::proxy::keepers::Keepers;
-use crate::usage::Money;
+use crate::usage::{Money, Summary};
 
 /// How a request ended.
-pub(super) struct Ended {
-    /// RFC 3339 in UTC.
-    pub time: String,
+pub(super) struct Ended<'a> {
+    pub summary: Summary<'a>,
     pub outcome: Outcome,
-    /// 499 where the client went away before an answer: nginx's word for it.
-    pub status: u16,
-    pub duration: Duration,
-    /// From the request's begin to the first content.
-    pub first_token: Option<Duration>,
     /// Where it is traced.
     pub trace_id: Option<String>,
     /// What it cost, in the currency that is reported in, where that is known.
@@ -26,28 +20,48 @@ pub(super) struct Ended {
 
 impl Meter {
     pub(super) fn tell(&mut self, outcome: Outcome) {
-        let ended = Ended {
-            time: jiff::Timestamp::now().to_string(),
-            outcome,
-            status: if self.status == 0 { 499 } else { self.status },
-            duration: self.started.elapsed(),
-            first_token: self.first_content.map(|at| at - self.started),
-            trace_id: self.trace.as_ref().map(|trace| trace.id()),
-            total: self.total(),
-        };
+        let (trace, capture) = (self.trace.take(), self.capture.take());
+        let time = jiff::Timestamp::now().to_string();
+        let ended =
+            Ended { summary: self.summary(&time, outcome), outcome, trace_id: trace.as_ref().map(|trace| trace.id()), total: self.total() };
         self.observe(&ended);
         let snapshot = self.worker.runtime.snapshot();
         let keepers = Keepers::of(&self.worker, &snapshot);
         if !keepers.is_empty() {
-            self.record(&keepers, &ended);
+            self.record(&keepers, &ended, trace.as_ref().map(|trace| trace.context()));
         }
-        self.export(&ended);
+        if let Some(trace) = trace {
+            self.export(*trace, capture, &ended);
+        }
         if snapshot.config.log.access {
             self.log(&ended);
         }
     }
 
-    fn observe(&self, ended: &Ended) {
+    /// `time` is now.
+    fn summary<'a>(&'a self, time: &'a str, outcome: Outcome) -> Summary<'a> {
+        Summary {
+            time,
+            request_id: &self.request_id,
+            outcome: outcome.as_str(),
+            // nginx's word for a client that went away before an answer.
+            status: if self.status == 0 { 499 } else { self.status },
+            error: self.error.as_deref(),
+            client: self.client.as_ref().map(|client| client.name.as_str()),
+            endpoint: self.endpoint,
+            model: self.model.as_deref(),
+            provider: self.target.as_ref().map(|target| target.provider.name.as_str()),
+            upstream_model: self.target.as_ref().map(|target| &*target.model),
+            stream: self.stream,
+            attempts: self.attempts,
+            cache: self.cache.map(CacheResult::as_str),
+            duration: self.started.elapsed(),
+            first_token: self.first_content.map(|at| at - self.started),
+            json: OnceCell::new(),
+        }
+    }
+
+    fn observe(&self, ended: &Ended<'_>) {
         let metrics = &self.worker.runtime.metrics;
         if let Some(result) = self.cache {
             metrics.cache.count(result);
@@ -55,8 +69,8 @@ impl Meter {
         let Some(target) = &self.target else { return };
         let trace_id = ended.trace_id.as_deref();
         let target = target.metrics(metrics);
-        target.request(metrics, ended.status, ended.duration, trace_id);
-        if let (Some(after), true) = (ended.first_token, self.stream) {
+        target.request(metrics, ended.summary.status, ended.summary.duration, trace_id);
+        if let (Some(after), true) = (ended.summary.first_token, self.stream) {
             target.first_token(metrics, after, trace_id);
         }
         if let (Some(first), Some(last), 2..) = (self.first_content, self.last_content, self.pieces) {
@@ -64,6 +78,7 @@ impl Meter {
         }
         if let Some(usage) = &self.usage {
             target.tokens(
+                metrics,
                 usage.prompt,
                 usage.completion,
                 usage.cached.unwrap_or(0),
@@ -73,26 +88,12 @@ impl Meter {
         }
     }
 
-    fn log(&self, ended: &Ended) {
+    fn log(&self, ended: &Ended<'_>) {
         self.worker.access_log.write(&Line {
-            time: &ended.time,
-            request_id: &self.request_id,
-            client: self.client.as_ref().map(|c| c.name.as_str()),
+            summary: &ended.summary,
             method: self.method.as_str(),
-            endpoint: self.endpoint,
-            model: self.model.as_deref(),
-            provider: self.target.as_ref().map(|t| t.provider.name.as_str()),
-            upstream_model: self.target.as_ref().map(|t| &*t.model),
-            status: ended.status,
-            outcome: ended.outcome.as_str(),
-            error: self.error.as_deref(),
-            stream: self.stream,
-            attempts: self.attempts,
             degraded: self.is_degraded,
             dropped: &self.dropped,
-            cache: self.cache.map(CacheResult::as_str),
-            duration: ended.duration,
-            first_token: ended.first_token,
             bytes: self.bytes,
             trace_id: ended.trace_id.as_deref(),
             prompt_tokens: self.usage.map(|u| u.prompt),

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http::HeaderMap;
 
+use super::super::capture::Capture;
 use super::super::trace::{self, AttemptTrace, Attributes, Trace};
 use super::Meter;
 use super::ended::Ended;
 use crate::base::outcome::Outcome;
 use crate::runtime::Snapshot;
-use crate::trace::{Record, Value};
+use crate::trace::Record;
 use crate::usage::Tokens;
 
 impl Meter {
@@ -31,10 +32,9 @@ impl Meter {
     }
 
     /// Hands the request's span to the exporter.
-    pub(super) fn export(&mut self, ended: &Ended) {
-        let Some(trace) = self.trace.take() else { return };
+    pub(super) fn export(&self, trace: Trace, capture: Option<Box<Capture>>, ended: &Ended<'_>) {
         let mut attributes = self.attributes(ended);
-        if let Some(capture) = self.capture.take() {
+        if let Some(capture) = capture {
             capture.add_to(&mut attributes);
         }
         let is_error = !matches!(ended.outcome, Outcome::Complete | Outcome::Cancelled);
@@ -43,37 +43,12 @@ impl Meter {
         self.worker.runtime.records.push(Record::Span(trace.end(name, first, ended.outcome.as_str(), is_error, attributes)));
     }
 
-    fn attributes(&self, ended: &Ended) -> Attributes {
-        let mut attributes: Attributes = Vec::with_capacity(24);
+    fn attributes(&self, ended: &Ended<'_>) -> Attributes {
+        let mut attributes = ended.summary.attributes();
         attributes.extend([
             ("http.request.method", self.method.to_string().into()),
-            ("http.response.status_code", u64::from(ended.status).into()),
             ("gen_ai.operation.name", trace::operation(self.endpoint).into()),
-            ("llm.endpoint", self.endpoint.into()),
-            ("llm.request_id", self.request_id.to_string().into()),
-            ("llm.outcome", ended.outcome.as_str().into()),
-            ("llm.attempts", u64::from(self.attempts).into()),
-            ("llm.stream", self.stream.into()),
         ]);
-        if let Some(client) = &self.client {
-            attributes.push(("llm.client", client.name.clone().into()));
-        }
-        if let Some(model) = &self.model {
-            attributes.push(("gen_ai.request.model", Value::short(model)));
-        }
-        if let Some(target) = &self.target {
-            attributes.push(("llm.provider", target.provider.name.clone().into()));
-            attributes.push(("gen_ai.response.model", Value::short(&target.model)));
-        }
-        if let Some(error) = &self.error {
-            attributes.push(("error.type", Value::short(error)));
-        }
-        if let Some(cache) = self.cache {
-            attributes.push(("llm.cache", cache.as_str().into()));
-        }
-        if let Some(after) = ended.first_token.filter(|_| self.stream) {
-            attributes.push(("llm.time_to_first_token", Value::seconds(after)));
-        }
         if let Some(usage) = &self.usage {
             Tokens::from(*usage).add_to(&mut attributes);
         }

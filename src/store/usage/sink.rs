@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::Tally;
 use crate::metrics::MoneyMetrics;
 use crate::store::Store;
-use crate::usage::{Record, Sink};
+use crate::usage::{Record, Sink, Taken};
 
 /// Between two writes.
 const INTERVAL: Duration = Duration::from_secs(2);
@@ -81,8 +81,8 @@ impl Sink for UsageSink {
         "store"
     }
 
-    fn record(&self, record: &Record<'_>) -> bool {
-        self.waiting.lock().record(record, MOST)
+    fn record(&self, record: &Record<'_>) -> Taken {
+        if self.waiting.lock().record(record, MOST) { Taken::Yes } else { Taken::No }
     }
 
     fn flush(&self) {

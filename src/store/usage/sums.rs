@@ -103,10 +103,10 @@ impl Key {
     fn of(record: &Record<'_>, provider: Option<&str>, model: Option<&str>) -> Self {
         Self {
             // Of an RFC 3339 time in UTC.
-            day: record.time.get(..10).unwrap_or_default().to_owned(),
+            day: record.summary.time.get(..10).unwrap_or_default().to_owned(),
             provider: provider.unwrap_or_default().to_owned(),
             model: model.unwrap_or_default().to_owned(),
-            client: record.client.unwrap_or_default().to_owned(),
+            client: record.summary.client.unwrap_or_default().to_owned(),
             currency: record.currency.to_string(),
         }
     }
@@ -122,13 +122,13 @@ impl Tally {
         if self.0.len() + record.other_attempts.len() >= most {
             return false;
         }
-        let has_failed = !matches!(record.outcome, "complete" | "cancelled");
+        let has_failed = !matches!(record.summary.outcome, "complete" | "cancelled");
         let answer = Sums {
             requests: 1,
             failed: has_failed.into(),
             ..Sums::attempt(record.tokens.as_ref(), record.answer_reported, record.cost_unknown.is_some())
         };
-        self.add(Key::of(record, record.provider, record.label), &answer);
+        self.add(Key::of(record, record.summary.provider, record.label), &answer);
         for other in &record.other_attempts {
             let sums = Sums::attempt(other.tokens.as_ref(), other.reported_cost.map(|cost| cost.nano), other.cost_unknown.is_some());
             self.add(Key::of(record, Some(other.provider), Some(other.label)), &sums);
