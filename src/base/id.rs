@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use uuid::Builder;
+use uuid::{Builder, Uuid};
 
 const ALPHANUMERIC: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -12,7 +12,12 @@ pub fn request_id() -> String {
     let milliseconds = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX));
     let mut random = [0; 10];
     fastrand::fill(&mut random);
-    format!("req_{}", Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple())
+    let mut digits = Uuid::encode_buffer();
+    let digits = &*Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().simple().encode_lower(&mut digits);
+    let mut id = String::with_capacity("req_".len() + digits.len());
+    id.push_str("req_");
+    id.push_str(digits);
+    id
 }
 
 /// `prefix` followed by `length` random letters and digits, as vendors build their ids (`chatcmpl-…`, `call_…`, `msg_…`).

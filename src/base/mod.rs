@@ -2,6 +2,7 @@
 
 pub mod address;
 pub mod bounded;
+pub mod decimals;
 pub mod id;
 pub mod json;
 pub mod kind;

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
+use crate::base::decimals::decimals;
+
 /// Nano-units in a unit of a currency.
 pub const NANO: u64 = 1_000_000_000;
 
@@ -49,11 +51,12 @@ pub struct Nano(pub u64);
 impl fmt::Display for Nano {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, part) = (self.0 / NANO, self.0 % NANO);
-        if part == 0 {
-            return write!(f, "{whole}");
+        f.write_str(itoa::Buffer::new().format(whole))?;
+        if part > 0 {
+            f.write_str(".")?;
+            f.write_str(decimals(part, &mut [0; 9]))?;
         }
-        let digits = format!("{part:09}");
-        write!(f, "{whole}.{}", digits.trim_end_matches('0'))
+        Ok(())
     }
 }
 

@@ -40,17 +40,27 @@ fn maybe<T>(out: &mut Vec<u8>, name: &'static str, value: Option<T>, write: impl
     }
 }
 
+/// What most answers have.
+const NO_PARTS: &str = concat!(
+    r#","cached":0,"cache_write":0,"cache_write_1h":0,"reasoning":0"#,
+    r#","audio_input":0,"audio_output":0,"image_input":0,"image_output":0"#
+);
+
 fn tokens(out: &mut Vec<u8>, tokens: &Tokens) {
     number(out, r#"{"prompt":"#, tokens.prompt);
     number(out, r#","completion":"#, tokens.completion);
-    number(out, r#","cached":"#, tokens.cached);
-    number(out, r#","cache_write":"#, tokens.cache_write);
-    number(out, r#","cache_write_1h":"#, tokens.cache_write_1h);
-    number(out, r#","reasoning":"#, tokens.reasoning);
-    number(out, r#","audio_input":"#, tokens.audio_input);
-    number(out, r#","audio_output":"#, tokens.audio_output);
-    number(out, r#","image_input":"#, tokens.image_input);
-    number(out, r#","image_output":"#, tokens.image_output);
+    if tokens.has_parts() {
+        number(out, r#","cached":"#, tokens.cached);
+        number(out, r#","cache_write":"#, tokens.cache_write);
+        number(out, r#","cache_write_1h":"#, tokens.cache_write_1h);
+        number(out, r#","reasoning":"#, tokens.reasoning);
+        number(out, r#","audio_input":"#, tokens.audio_input);
+        number(out, r#","audio_output":"#, tokens.audio_output);
+        number(out, r#","image_input":"#, tokens.image_input);
+        number(out, r#","image_output":"#, tokens.image_output);
+    } else {
+        out.extend_from_slice(NO_PARTS.as_bytes());
+    }
     word(out, r#","service_tier":"#, tokens.service_tier.as_str());
     out.push(b'}');
 }
@@ -171,6 +181,13 @@ mod tests {
             "duration_ms": 1.25, "first_token_ms": null,
         });
         assert_eq!(written(&record), whole);
+        let plain = Tokens::from(crate::chat::Usage { prompt: 1, completion: 2, ..Default::default() });
+        record.tokens = Some(plain);
+        assert_eq!(
+            written(&record)["tokens"],
+            json!({"prompt": 1, "completion": 2, "cached": 0, "cache_write": 0, "cache_write_1h": 0,
+            "reasoning": 0, "audio_input": 0, "audio_output": 0, "image_input": 0, "image_output": 0, "service_tier": "standard"})
+        );
         (record.tokens, record.other_attempts) = (None, Vec::new());
         let bare = written(&record);
         assert_eq!((&bare["tokens"], &bare["other_attempts"]), (&Value::Null, &json!([])));

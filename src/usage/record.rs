@@ -79,6 +79,14 @@ pub struct Tokens {
     pub service_tier: ServiceTier,
 }
 
+impl Tokens {
+    /// Whether any part of prompt or answer is counted for itself.
+    pub(super) fn has_parts(&self) -> bool {
+        let Self { cached, cache_write, cache_write_1h, reasoning, audio_input, audio_output, image_input, image_output, .. } = *self;
+        cached | cache_write | cache_write_1h | reasoning | audio_input | audio_output | image_input | image_output != 0
+    }
+}
+
 impl From<Usage> for Tokens {
     fn from(usage: Usage) -> Self {
         Self {

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use crate::base::decimals::decimals;
+
 /// A text.
 #[inline]
 pub fn text(out: &mut Vec<u8>, name: &'static str, value: &str) {
@@ -114,14 +116,9 @@ fn digits(out: &mut Vec<u8>, value: u64) {
 fn thousandths(out: &mut Vec<u8>, value: u128) {
     let value = u64::try_from(value).unwrap_or(u64::MAX);
     digits(out, value / 1000);
-    let mut rest = value % 1000;
-    if rest > 0 {
+    if value % 1000 > 0 {
         out.push(b'.');
-        let mut unit = 100;
-        while rest > 0 {
-            digits(out, rest / unit);
-            (rest, unit) = (rest % unit, unit / 10);
-        }
+        out.extend_from_slice(decimals(value % 1000, &mut [0; 3]).as_bytes());
     }
 }
 
