@@ -16,6 +16,7 @@ START_SECONDS = 20
 MODEL = "fast"
 TRANSLATED_MODEL = "claude"
 
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -38,7 +38,7 @@ pub struct Metrics {
     pub inter_token: HistogramFamily,
     overheads: HistogramFamily,
     pub overhead: Arc<Histogram>,
-    pub dropped: Family<Labels, Counter>,
+    dropped: Family<Labels, Counter>,
     pub attempts: Family<Labels, Counter>,
     pub rate_limit_hits: Family<Labels, Counter>,
     pub breaker_state: Family<Labels, Gauge>,
@@ -50,11 +50,11 @@ pub struct Metrics {
     pub mirrored: Family<Labels, Counter>,
     pub degraded: Family<Labels, Counter>,
     pub config_in_sync: Gauge,
-    pub config_reloads: Family<Labels, Counter>,
+    config_reloads: Family<Labels, Counter>,
     pub config_last_success: Gauge<f64, AtomicU64>,
     pub panics: Counter,
     pub accept_errors: Counter,
-    pub shed: Family<Labels, Counter>,
+    shed: Family<Labels, Counter>,
     pub connections: Gauge<i64, AtomicI64>,
     pub cache: CacheMetrics,
     pub signatures: SignatureMetrics,
@@ -225,6 +225,21 @@ impl Metrics {
     /// The last resort of the alias `model` served.
     pub fn degraded(&self, model: &str) {
         self.degraded.get_or_create(&Labels::of([("model", model)])).inc();
+    }
+
+    /// A request was turned away before its body was read.
+    pub fn shed(&self, reason: &str) {
+        self.shed.get_or_create(&Labels::of([("reason", reason)])).inc();
+    }
+
+    /// A reload ended: ok, error or rolled_back.
+    pub fn config_reload(&self, result: &str) {
+        self.config_reloads.get_or_create(&Labels::of([("result", result)])).inc();
+    }
+
+    /// A field of a request could not be told the target.
+    pub fn dropped(&self, field: &str) {
+        self.dropped.get_or_create(&Labels::of([("field", field)])).inc();
     }
 
     /// Counts an error told to a client. `code` is the sidecar's own word; a vendor's own codes count as `vendor`.

@@ -21,7 +21,7 @@ impl Labels {
         for (at, (name, value)) in pairs.into_iter().enumerate() {
             if at > 0 {
                 head.push_str("=\"");
-                last.chars().for_each(|c| escape(c, &mut head));
+                escape(last, &mut head);
                 head.push_str("\",");
             }
             head.push_str(name);
@@ -36,7 +36,7 @@ impl Labels {
         if !self.head.is_empty() {
             text.push_str(&self.head);
             text.push_str("=\"");
-            self.last.chars().for_each(|c| escape(c, &mut text));
+            escape(&self.last, &mut text);
             text.push('"');
         }
         text
@@ -44,12 +44,18 @@ impl Labels {
 }
 
 /// As the text format has it in a value.
-fn escape(c: char, out: &mut String) {
-    match c {
-        '\\' => out.push_str("\\\\"),
-        '"' => out.push_str("\\\""),
-        '\n' => out.push_str("\\n"),
-        c => out.push(c),
+fn escape(value: &str, out: &mut String) {
+    // Hardly any has something to escape.
+    if !value.bytes().fold(false, |found, byte| found | matches!(byte, b'\\' | b'"' | b'\n')) {
+        return out.push_str(value);
+    }
+    for c in value.chars() {
+        match c {
+            '\\' => out.push_str("\\\\"),
+            '"' => out.push_str("\\\""),
+            '\n' => out.push_str("\\n"),
+            c => out.push(c),
+        }
     }
 }
 

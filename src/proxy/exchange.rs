@@ -167,7 +167,7 @@ pub(super) fn note_dropped(worker: &Worker, snapshot: &Snapshot, target: &Target
         }
     }
     for field in dropped.iter() {
-        worker.runtime.metrics.dropped.get_or_create(&crate::metrics::Labels::of([("field", known_field(field))])).inc();
+        worker.runtime.metrics.dropped(known_field(field));
     }
     Ok(())
 }

@@ -267,7 +267,7 @@ impl Runtime {
     }
 
     pub(super) fn count(&self, result: &str) {
-        self.metrics.config_reloads.get_or_create(&crate::metrics::Labels::of([("result", result)])).inc();
+        self.metrics.config_reload(result);
     }
 }
 

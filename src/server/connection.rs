@@ -131,7 +131,7 @@ fn answer(
             Either::Left(handling.map(move |response| response.map(|body| Admitted::new(body, Some(admission)))))
         }
         Err(reason) => {
-            metrics.shed.get_or_create(&crate::metrics::Labels::of([("reason", reason.as_str())])).inc();
+            metrics.shed(reason.as_str());
             let response = proxy::refuse(worker, client, &request, &reason.error());
             Either::Right(ready(response.map(|body| Admitted::new(body, None))))
         }
