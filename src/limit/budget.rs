@@ -132,7 +132,7 @@ impl Budget {
             return Err(Exceeded { view: state.view() });
         }
         state.reserved += amount;
-        Ok(Reservation { budget: Arc::clone(self), amount })
+        Ok(Reservation { budget: Arc::clone(self), amount, is_warning: state.view().is_warning })
     }
 
     /// For whoever keeps what was spent: when the period ends, and what was spent in it since this was last asked.
@@ -169,6 +169,8 @@ impl Budget {
 pub struct Reservation {
     budget: Arc<Budget>,
     amount: u64,
+    /// The budget was nearly spent when this was set aside.
+    pub is_warning: bool,
 }
 
 impl Reservation {

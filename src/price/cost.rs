@@ -36,7 +36,7 @@ impl Schedule {
             }
             let rate = self.rate(kind, tier, prompt, at).unwrap_or(0);
             exact = exact.saturating_add(u128::from(count) * u128::from(rate));
-            let rounded = millionth(exact.saturating_add(u128::from(MILLION / 2)));
+            let rounded = per_million(exact);
             *slot = rounded - cost.total;
             cost.total = rounded;
         }
@@ -44,8 +44,10 @@ impl Schedule {
     }
 }
 
-/// Rounded down. Nearly all fit in 64 bits, which divide much faster.
-fn millionth(number: u128) -> u64 {
+/// Of counts times prices of a million, rounded to the nearest nano-unit, half a one upwards.
+pub(super) fn per_million(exact: u128) -> u64 {
+    let number = exact.saturating_add(u128::from(MILLION / 2));
+    // Nearly all fit in 64 bits, which divide much faster.
     match u64::try_from(number) {
         Ok(number) => number / MILLION,
         Err(_) => u64::try_from(number / u128::from(MILLION)).unwrap_or(u64::MAX),

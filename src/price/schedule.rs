@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::counts::Counts;
+use super::cost::per_million;
 use super::money::Currency;
 use crate::base::kind::Kind;
 use crate::base::service_tier::ServiceTier;
@@ -106,11 +106,9 @@ impl Schedule {
 
     /// What a request is expected to cost at most, in nano-units: the whole prompt at its dearest and the longest answer.
     pub fn estimate(&self, prompt: u64, answer: u64, at: u64) -> u64 {
-        let mut counts = Counts::default();
-        counts.set(Kind::Input, prompt);
-        counts.set(Kind::Output, answer);
-        counts.set(Kind::Request, 1);
-        self.cost(&counts, ServiceTier::Standard, at).total
+        let cost = |kind, count: u64| u128::from(count) * u128::from(self.rate(kind, ServiceTier::Standard, prompt, at).unwrap_or(0));
+        let sum = cost(Kind::Input, prompt).saturating_add(cost(Kind::Output, answer)).saturating_add(cost(Kind::Request, 1));
+        per_million(sum)
     }
 }
 

@@ -14,7 +14,7 @@ use super::worker::Worker;
 use crate::base::outcome::{AttemptClass, Billed, BreakerVerdict, LimiterSignal};
 use crate::chat::Usage;
 use crate::limit::{Grant, RetryPermit, Ticket, UnderWay};
-use crate::runtime::{Circuit, InFlight, NotBefore, Reserved, Target, unix_now};
+use crate::runtime::{Circuit, InFlight, NotBefore, Reserved, Target};
 use crate::trace::Record;
 
 /// A credential that the vendor refuses, or whose money is gone, is left alone for so long.
@@ -148,8 +148,8 @@ impl Attempt {
     }
 
     /// The names of budgets that are nearly spent.
-    pub(super) fn warnings(&self) -> Vec<String> {
-        self.reserved.as_ref().map(|reserved| reserved.warnings(unix_now())).unwrap_or_default()
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.reserved.iter().flat_map(Reserved::warnings)
     }
 
     /// The vendor said in its headers how much it would still take.

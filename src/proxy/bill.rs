@@ -113,7 +113,8 @@ pub(super) struct Ending<'a> {
 impl Ending<'_> {
     /// Makes out the bill, and has everyone learn it but the request itself.
     pub(super) fn bill(mut self) -> Bill {
-        let bill = self.reckon();
+        let at = unix_now();
+        let bill = self.reckon(at);
         let spending = &self.target.metrics(&self.worker.runtime.metrics).spending;
         match &bill {
             Bill::Nothing => {}
@@ -128,14 +129,14 @@ impl Ending<'_> {
                     None if charge.cost.is_some() => spending.unknown("no_exchange_rate"),
                     None => {}
                 }
-                self.settle(charge);
+                self.settle(charge, at);
                 self.compare(charge);
             }
         }
         bill
     }
 
-    fn reckon(&self) -> Bill {
+    fn reckon(&self, at: u64) -> Bill {
         let Self { end, .. } = *self;
         match (self.billing, end.class.billed()) {
             (Billing::Nothing, _) | (_, Billed::No) => return Bill::Nothing,
@@ -146,7 +147,7 @@ impl Ending<'_> {
         let Some((usage, source)) = self.used() else { return Bill::Unknown(Unknown::Interrupted) };
         let book = self.worker.runtime.prices.book();
         let price = self.target.price(&book);
-        Bill::Known(Box::new(Charge::new(&book, price.as_deref(), usage, source, unix_now())))
+        Bill::Known(Box::new(Charge::new(&book, price.as_deref(), usage, source, at)))
     }
 
     /// As the vendor counts. What it told of an answer that was cut is what it knew before the end: the answer has at least as many
@@ -161,10 +162,10 @@ impl Ending<'_> {
         }
     }
 
-    fn settle(&mut self, charge: &Charge) {
+    fn settle(&mut self, charge: &Charge, at: u64) {
         let (Some(reserved), Some(cost)) = (self.reserved.take(), charge.cost) else { return };
         let book = self.worker.runtime.prices.book();
-        for (entry, view) in reserved.settle(cost.total, cost.currency, &book, unix_now()) {
+        for (entry, view) in reserved.settle(cost.total, cost.currency, &book, at) {
             let (spent, amount) = (Nano(view.spent).to_string(), Nano(view.amount).to_string());
             tracing::warn!(budget = entry.name, spent, amount, currency = entry.currency.as_str(), "a budget is nearly spent");
         }

@@ -155,8 +155,8 @@ impl Meter {
         self.target = Some(Arc::clone(&attempt.target));
         attempt.belongs_to(self.attempts, &self.bills, self.trace_attempt());
         for name in attempt.warnings() {
-            if !self.warnings.contains(&name) {
-                self.warnings.push(name);
+            if !self.warnings.iter().any(|known| known == name) {
+                self.warnings.push(name.to_owned());
             }
         }
         if self.attempts == 1 {

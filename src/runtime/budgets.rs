@@ -125,9 +125,8 @@ impl BudgetEntry {
 
 impl Reserved {
     /// The names of the budgets that are nearly spent.
-    pub fn warnings(&self, at: u64) -> Vec<String> {
-        let warning = self.0.iter().filter(|(entry, _)| entry.budget.view(at).is_warning);
-        warning.map(|(entry, _)| entry.name.clone()).collect()
+    pub fn warnings(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(|(_, reservation)| reservation.is_warning).map(|(entry, _)| entry.name.as_str())
     }
 
     /// The attempt cost so much. Returns the budgets that came near their end by it.
