@@ -27,7 +27,7 @@ use crate::server::{self, Phase};
 use crate::store::{Store, UsageSink};
 use crate::upstream::{Connections, Pool};
 use crate::usage::FileSink;
-use crate::{admin, alerts, otlp, simulate, vendor, webhook};
+use crate::{admin, alerts, listen, otlp, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
 const PARTING: Duration = Duration::from_millis(500);
@@ -146,7 +146,7 @@ fn bind(addresses: &[std::net::SocketAddr], name: &'static str) -> anyhow::Resul
         .iter()
         .map(|address| {
             let listener =
-                server::bind(*address).with_context(|| format!("cannot listen on {address} ({name}); is something else using it?"))?;
+                listen::bind(*address).with_context(|| format!("cannot listen on {address} ({name}); is something else using it?"))?;
             let address = listener.local_addr()?;
             tracing::info!(listener = name, %address, "listening");
             Ok(listener)
@@ -244,7 +244,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
             _ = signals.terminate.recv() => break,
             _ = signals.interrupt.recv() => break,
             _ = signals.hangup.recv() => { admin.reload().await; }
-            Some(()) = changes.recv() => { admin.reload().await; }
+            Some(()) = changes.recv() => admin.reload_changed().await,
             () = store::heard(&mut news) => { admin.follow().await; }
         }
     }

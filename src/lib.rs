@@ -12,7 +12,7 @@
 //! | 8 | [`server`], [`admin`], [`alerts`], [`otlp`], [`simulate`] | the data listener; health, metrics, configuration status; alerts to a webhook; the export of traces; the vendor simulator |
 //! | 7 | [`control`], [`proxy`] | changing the running configuration through the store; the life of a request |
 //! | 6 | [`kms`], [`runtime`] | keys that key services hold; the running configuration: snapshot, reload, file watcher |
-//! | 5 | [`store`], [`upstream`] | what is made through the admin API; connections to vendors |
+//! | 5 | [`listen`], [`store`], [`upstream`] | listening sockets; what is made through the admin API; connections to vendors |
 //! | 4 | [`vendor`], [`vault`] | the catalogue: a vendor is a dialect, a URL layout, a way to authenticate and quirks; thinking remembered for clients that drop it |
 //! | 3 | [`dialect`], [`usage`] | the wire formats, each in both directions; records of what requests used and cost |
 //! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`], [`price`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time, and what it may cost; what models cost |
@@ -50,6 +50,7 @@ pub mod dialect;
 pub mod inject;
 pub mod kms;
 pub mod limit;
+pub mod listen;
 pub mod metrics;
 pub mod otlp;
 pub mod price;

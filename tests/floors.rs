@@ -22,6 +22,7 @@ const FLOORS: &[(&str, u32)] = &[
     ("vault", 4),
     ("vendor", 4),
     ("upstream", 5),
+    ("listen", 5),
     ("store", 5),
     ("kms", 6),
     ("runtime", 6),

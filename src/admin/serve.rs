@@ -14,9 +14,9 @@ use super::api;
 use super::auth::{Authenticator, Peer};
 use super::level::LogLevel;
 use crate::control::Control;
+use crate::listen::Spare;
 use crate::proxy::{Drain, Worker};
 use crate::runtime::{ReloadStatus, Runtime};
-use crate::server::Spare;
 
 const HEAD_LIMIT: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -52,9 +52,21 @@ impl Admin {
             Ok(status) => status,
             Err(_) => self.runtime.status(),
         };
-        self.log_level.follow(&self.runtime.snapshot().config.log.level);
-        (self.reloaded)(&status);
+        self.took_over(&status);
         status
+    }
+
+    /// The same after the files were seen to change.
+    pub async fn reload_changed(&self) {
+        let runtime = Arc::clone(&self.runtime);
+        if let Ok(Some(status)) = tokio::task::spawn_blocking(move || runtime.reload_changed()).await {
+            self.took_over(&status);
+        }
+    }
+
+    fn took_over(&self, status: &ReloadStatus) {
+        self.log_level.follow(&self.runtime.snapshot().config.log.level);
+        (self.reloaded)(status);
     }
 
     /// Takes over what other replicas have changed in the store.

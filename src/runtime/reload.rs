@@ -14,7 +14,7 @@ use super::roll_back::RolledBack;
 use super::settings;
 use super::snapshot::Snapshot;
 use crate::cache::Cache;
-use crate::config::{Config, Diagnostic};
+use crate::config::{Config, Diagnostic, hash_files};
 use crate::metrics::Metrics;
 use crate::price::Prices;
 use crate::trace::Records;
@@ -159,6 +159,19 @@ impl Runtime {
     /// Reads the files and takes the new configuration over if it is valid; otherwise nothing changes but the status.
     pub fn reload(&self) -> ReloadStatus {
         let _one_at_a_time = self.reloading.lock();
+        self.read_again()
+    }
+
+    /// The same if the files are other than those that were read last: who saw them change may have been slower than somebody who
+    /// asked for a reload, and what is wrong with them is told once.
+    pub fn reload_changed(&self) -> Option<ReloadStatus> {
+        let _one_at_a_time = self.reloading.lock();
+        let status = self.status();
+        (hash_files(&status.files) != status.files_hash).then(|| self.read_again())
+    }
+
+    /// While no one else does.
+    fn read_again(&self) -> ReloadStatus {
         let stored = self.stored.lock().clone();
         match self.prepare(&stored.document) {
             Ok(prepared) => self.commit(prepared, stored.revision),
@@ -293,3 +306,6 @@ fn boot_only_changes(running: &Config, new: &Config) -> Vec<String> {
 pub fn unix_now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use super::memory::Memory;
 use super::overload::{INTERVAL, Overload};
 use super::places::{self, Places};
-use super::spare::Spare;
 use crate::config;
+use crate::listen::Spare;
 use crate::runtime::Runtime;
 
 /// Shared by all workers.

@@ -5,17 +5,13 @@ mod admitted;
 mod capacity;
 mod connection;
 mod io;
-mod listen;
 mod memory;
 mod overload;
 mod places;
 mod preface;
-mod spare;
 mod tls;
 mod worker;
 
 pub use capacity::Capacity;
-pub use listen::bind;
-pub use spare::Spare;
 pub use tls::{acceptor, admin_acceptor};
 pub use worker::{Phase, run};

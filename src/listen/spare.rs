@@ -25,7 +25,7 @@ impl Spare {
     }
 
     /// Accepts a data connection, for which no descriptor is given up.
-    pub(super) async fn accept(&self, listener: &TcpListener) -> io::Result<TcpStream> {
+    pub async fn accept(&self, listener: &TcpListener) -> io::Result<TcpStream> {
         poll_fn(|cx| {
             let _kept = self.0.lock();
             listener.poll_accept(cx).map_ok(|(stream, _)| stream)
