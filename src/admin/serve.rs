@@ -32,6 +32,7 @@ pub struct Admin {
     pub control: Option<Arc<Control>>,
     pub auth: Authenticator,
     pub tls: Option<AdminTls>,
+    /// Under whose lock the data listener accepts, too.
     pub spare: Arc<Spare>,
     /// Told after each reload, so that the watcher follows the files.
     pub reloaded: Box<dyn Fn(&ReloadStatus) + Send + Sync>,
