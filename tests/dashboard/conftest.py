@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
@@ -69,7 +70,9 @@ class Page:
         self.driver.get(f"{self.url}/#{view}")
 
     def until(self, condition: Callable[[], Any], what: str) -> Any:
-        return WebDriverWait(self.driver, WAIT, 0.1).until(lambda _: condition(), f"waited in vain for {what}")
+        """Waits for a condition. A view that is drawn anew while it is looked at is looked at again."""
+        wait = WebDriverWait(self.driver, WAIT, 0.1, ignored_exceptions=[StaleElementReferenceException])
+        return wait.until(lambda _: condition(), f"waited in vain for {what}")
 
     def find(self, selector: str) -> WebElement:
         return self.until(lambda: next((e for e in self.driver.find_elements(By.CSS_SELECTOR, selector) if e.is_displayed()), None), selector)
@@ -80,9 +83,13 @@ class Page:
         return self.until(lambda: next((e for e in self.driver.find_elements(By.XPATH, path) if e.is_displayed() and e.is_enabled()), None), f"the button {text}")
 
     def click(self, text: str) -> None:
-        button = self.button(text)
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
-        button.click()
+        def click() -> bool:
+            button = self.button(text)
+            self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+            button.click()
+            return True
+
+        self.until(click, f"the button {text}")
 
     def fill(self, name: str, text: str) -> None:
         field = self.find(f"[name={name}]")
@@ -90,7 +97,8 @@ class Page:
         field.send_keys(text)
 
     def text(self, selector: str = "main") -> str:
-        return self.find(selector).text
+        """What an element says, which may be nothing."""
+        return self.until(lambda: (self.find(selector).text,), selector)[0]
 
     def see(self, text: str, selector: str = "body") -> None:
         self.until(lambda: text in self.driver.find_element(By.CSS_SELECTOR, selector).text, f"the text {text!r}")
