@@ -1,25 +1,27 @@
 //! Notices that the configuration's files have changed.
 //!
 //! Folders are watched, not files: an editor replaces a file by renaming, and the kubelet swaps a symbolic link (`..data`) beside it, after
-//! which a watch on the file itself would be silent. What happened in a folder does not matter; after some quiet the files' content is
-//! compared with what it was. Because some file systems report nothing at all, that is done every now and then in any case.
+//! which a watch on the file itself would be silent. What happened in a folder does not matter, but for writing to files of other names
+//! (a log, a database); after some quiet the files' content is compared with what it was. Because some file systems report nothing at
+//! all, that is done every now and then in any case.
 //!
 //! All of it runs on a thread of its own: reading files would hold up a worker.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+mod folders;
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::config::hash_files;
+use folders::{Folders, names_of};
 
 /// A save is often several events; it is over when there were none for this long.
 const QUIET: Duration = Duration::from_millis(200);
@@ -42,6 +44,8 @@ struct Shared {
 struct Inbox {
     pace: Pace,
     files: Option<Known>,
+    /// The names of the files that are watched.
+    names: BTreeSet<OsString>,
     stop: bool,
 }
 
@@ -60,7 +64,7 @@ impl Watch {
     pub fn start(files: Vec<PathBuf>, hash: String) -> io::Result<(Self, mpsc::Receiver<()>)> {
         // One message waiting says as much as many.
         let (changed, changes) = mpsc::channel(1);
-        let inbox = Inbox { pace: Pace::new(Instant::now()), files: Some(Known { files, hash }), stop: false };
+        let inbox = Inbox { pace: Pace::new(Instant::now()), files: Some(Known { files, hash }), names: BTreeSet::new(), stop: false };
         let shared = Arc::new(Shared { inbox: Mutex::new(inbox), wake: Condvar::new() });
         let thread = Thread {
             shared: Arc::clone(&shared),
@@ -98,6 +102,7 @@ impl Thread {
         while self.wait() {
             // Watches come first: what changes after the comparison is then an event.
             self.folders.follow(&self.known.files);
+            self.shared.inbox.lock().names = names_of(&self.known.files);
             let hash = hash_files(&self.known.files);
             if hash != self.known.hash {
                 self.known.hash = hash;
@@ -159,95 +164,6 @@ impl Pace {
     fn compared(&mut self, now: Instant) {
         *self = Self::new(now);
     }
-}
-
-/// The folders that are watched.
-struct Folders {
-    /// `None` if the system has no watches left; then only the regular comparison is done.
-    watcher: Option<RecommendedWatcher>,
-    watched: BTreeMap<PathBuf, Identity>,
-}
-
-/// Tells a folder from one that was made anew under the same name, of which an old watch would see nothing.
-type Identity = (u64, u64);
-
-impl Folders {
-    fn new(shared: &Arc<Shared>) -> Self {
-        let shared = Arc::clone(shared);
-        let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is an event too: its own reading must not wake the watcher. An error may hide anything.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                shared.inbox.lock().pace.event(Instant::now());
-                shared.wake.notify_one();
-            }
-        });
-        if let Err(error) = &watcher {
-            tracing::warn!(%error, "cannot watch the configuration for changes; it is compared every {} s instead", POLL.as_secs());
-        }
-        Self { watcher: watcher.ok(), watched: BTreeMap::new() }
-    }
-
-    /// Watches the folders of these files, as they are now, and no others.
-    fn follow(&mut self, files: &[PathBuf]) {
-        let Some(watcher) = &mut self.watcher else { return };
-        let wanted: BTreeMap<PathBuf, Identity> =
-            folders_of(files).into_iter().filter_map(|folder| Some((folder.clone(), identity(&folder)?))).collect();
-        self.watched.retain(|folder, seen| {
-            let keep = wanted.get(folder) == Some(seen);
-            if !keep {
-                // It fails if the folder is gone, and the watch with it.
-                let _ = watcher.unwatch(folder);
-            }
-            keep
-        });
-        for (folder, identity) in wanted {
-            if let Entry::Vacant(entry) = self.watched.entry(folder) {
-                match watcher.watch(entry.key(), RecursiveMode::NonRecursive) {
-                    Ok(()) => _ = entry.insert(identity),
-                    Err(error) => tracing::debug!(%error, folder = %entry.key().display(), "cannot watch a folder"),
-                }
-            }
-        }
-    }
-}
-
-/// For each file: the folder it is named in and the one it really is in. What is not there yet appears in the nearest folder above.
-fn folders_of(files: &[PathBuf]) -> BTreeSet<PathBuf> {
-    let mut folders = BTreeSet::new();
-    for file in files {
-        let named = if file.is_dir() { file.as_path() } else { parent(file) };
-        folders.insert(nearest(named));
-        if let Ok(real) = file.canonicalize() {
-            folders.insert(if real.is_dir() { real } else { parent(&real).to_owned() });
-        }
-    }
-    folders
-}
-
-fn parent(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    }
-}
-
-fn nearest(folder: &Path) -> PathBuf {
-    let mut folder = folder;
-    while !folder.is_dir() && folder != Path::new(".") && folder.parent().is_some() {
-        folder = parent(folder);
-    }
-    folder.to_owned()
-}
-
-#[cfg(unix)]
-fn identity(folder: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    fs::metadata(folder).ok().map(|metadata| (metadata.dev(), metadata.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(folder: &Path) -> Option<Identity> {
-    fs::metadata(folder).ok().map(|_| (0, 0))
 }
 
 #[cfg(test)]

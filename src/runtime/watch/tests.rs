@@ -1,10 +1,14 @@
 //! With real files: every way they are replaced in practice is noticed, and nothing else.
 
+use std::fs;
 use std::os::unix::fs::symlink;
 
+use notify::event::{DataChange, ModifyKind, RenameMode};
+use notify::{Event, EventKind};
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
 
+use super::folders::{folders_of, is_idle};
 use super::*;
 
 /// Long enough for a busy machine, and still before the regular comparison would find it.
@@ -193,6 +197,21 @@ fn the_pace() {
     assert_eq!(pace.due(), ms(100) + PATIENCE);
     pace.compared(ms(2100));
     assert_eq!(pace.due(), ms(2100) + POLL);
+}
+
+/// A file of records, a log or a database in the configuration's folder had it read again five times a second.
+#[test]
+fn writing_to_a_file_beside_the_configuration_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    fs::write(root.join("real.yaml"), "").unwrap();
+    symlink("real.yaml", root.join("config.yaml")).unwrap();
+    let names = names_of(&[root.join("config.yaml"), root.join("missing.key")]);
+    let is_idle = |kind: ModifyKind, name: &str| is_idle(&Event::new(EventKind::Modify(kind)).add_path(root.join(name)), &names);
+    let data = ModifyKind::Data(DataChange::Any);
+    assert_eq!(["usage.jsonl", "config.yaml", "real.yaml", "missing.key"].map(|name| is_idle(data, name)), [true, false, false, false]);
+    assert!(!is_idle(ModifyKind::Name(RenameMode::To), "..data"), "a link that is replaced");
+    assert!(!super::folders::is_idle(&Event::new(EventKind::Other), &names));
 }
 
 #[test]
