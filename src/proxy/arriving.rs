@@ -36,7 +36,7 @@ type Taken = Result<(Answer, Option<Usage>), ApiError>;
 
 impl Arriving<'_> {
     /// Takes the answer; `head` are the vendor's headers.
-    pub(super) async fn take(self, head: &HeaderMap, attempt: &mut Attempt) -> Taken {
+    pub(super) async fn take(self: Box<Self>, head: &HeaderMap, attempt: &mut Attempt) -> Taken {
         let kind = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let streamed = kind.is_some_and(|kind| self.vendor().framing().is_stream(kind));
         match (self.terms.call.view.stream, streamed) {
@@ -54,7 +54,7 @@ impl Arriving<'_> {
         dialect(self.terms.call.dialect)
     }
 
-    async fn stream(self, attempt: &mut Attempt) -> Taken {
+    async fn stream(self: Box<Self>, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
         let mode = if self.same && !self.terms.call.wants_whole_calls() {
             Mode::Relay(client.tap(&self.reply, &self.target.provider.quirks))
@@ -75,9 +75,9 @@ impl Arriving<'_> {
     }
 
     /// The vendor ignored `stream`: its whole answer is told as a stream.
-    async fn whole_as_stream(self, attempt: &mut Attempt) -> Taken {
+    async fn whole_as_stream(mut self: Box<Self>, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
-        let body = collect(self.source, self.terms.snapshot.config.server.max_response).await?;
+        let body = collect(&mut self.source, self.terms.snapshot.config.server.max_response).await?;
         let (length, response) = (body.len(), vendor.read_response(&body)?);
         watched(self.watch, &response);
         let usage = response.usage;
@@ -92,9 +92,9 @@ impl Arriving<'_> {
         Ok((answer, usage))
     }
 
-    async fn whole(self, streamed: bool, attempt: &mut Attempt) -> Taken {
+    async fn whole(mut self: Box<Self>, streamed: bool, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
-        let body = collect(self.source, self.terms.snapshot.config.server.max_response).await?;
+        let body = collect(&mut self.source, self.terms.snapshot.config.server.max_response).await?;
         let length = body.len();
         let (body, usage) = if self.same && !streamed {
             let edited = client.edit_response(body, &self.reply, &self.target.provider.quirks)?;

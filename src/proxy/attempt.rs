@@ -104,8 +104,9 @@ impl End {
 }
 
 impl Attempt {
-    pub(super) fn new(worker: &Arc<Worker>, target: &Arc<Target>, admitted: Admitted, budget: Budget) -> Self {
-        Self {
+    /// In a box, as it goes from hand to hand.
+    pub(super) fn new(worker: &Arc<Worker>, target: &Arc<Target>, admitted: Admitted, budget: Budget) -> Box<Self> {
+        Box::new(Self {
             worker: Arc::clone(worker),
             target: Arc::clone(target),
             credential: admitted.credential,
@@ -122,7 +123,7 @@ impl Attempt {
             number: 0,
             bills: None,
             trace: None,
-        }
+        })
     }
 
     /// Tells the upstream what trace it belongs to.

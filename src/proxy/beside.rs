@@ -118,7 +118,7 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     let mut request = outgoing::request(&attempt.target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body);
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
-    let response = send(worker, provider, attempt.credential, request, by).await?;
+    let response = send(worker, provider, attempt.credential, Box::new(request), by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: give_up_at, heartbeat: idle };
     let (head, body) = response.into_parts();
@@ -126,10 +126,10 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     attempt.lower(requests, tokens);
     let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
     let most = snapshot.config.server.max_response;
-    let source = Source::new(body, coding, most, deadlines).map_err(ambiguous)?;
+    let mut source = Source::new(body, coding, most, deadlines).map_err(ambiguous)?;
     if !head.status.is_success() {
         return Err(single::refused_by_vendor(&attempt.target, &Response::from_parts(head, ()), source).await);
     }
-    let body = collect(source, most).await.map_err(ambiguous)?;
+    let body = collect(&mut source, most).await.map_err(ambiguous)?;
     Ok((head.headers, body))
 }

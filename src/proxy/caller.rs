@@ -31,7 +31,7 @@ impl Caller<'_> {
         self,
         id: DialectId,
         address: Address<'static>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         meter: &mut Meter,
     ) -> Result<Answer, ApiError> {
         let uri = request.uri().clone();
@@ -42,14 +42,14 @@ impl Caller<'_> {
     }
 
     /// Whatever is asked beside chat.
-    pub(super) async fn other(self, route: Route<'static>, request: Request<Incoming>, meter: &mut Meter) -> Result<Answer, ApiError> {
+    pub(super) async fn other(self, route: Route<'static>, request: Box<Request<Incoming>>, meter: &mut Meter) -> Result<Answer, ApiError> {
         let Self { worker, snapshot, client } = self;
         match route {
             Route::Chat { dialect, address } => self.chat(dialect, address, request, meter).await,
             Route::Root => Ok(Answer::text("llm-sidecar\n")),
             Route::Models => models::list(worker, snapshot, client, route::list_dialect(&request)).await,
             Route::Model(id) => models::one(worker, snapshot, client, route::list_dialect(&request), &id).await,
-            Route::Show => models::show(worker, snapshot, client, request).await,
+            Route::Show => models::show(worker, snapshot, client, *request).await,
             // Nothing is in the sidecar's memory.
             Route::Running => Ok(Answer::json(r#"{"models":[]}"#, http::HeaderMap::new())),
             Route::Version => {
@@ -69,7 +69,7 @@ impl Caller<'_> {
             Route::Rerank(format) => self.beside(Asked::Rerank(format), &side::view, Address::Body, request, meter).await,
             Route::Pass { path, deployment } => {
                 let deployment = deployment.map(std::borrow::Cow::into_owned);
-                pass::run(worker, snapshot, client, request, &path, deployment, meter).await
+                pass::run(worker, snapshot, client, *request, &path, deployment, meter).await
             }
         }
     }
@@ -80,7 +80,7 @@ impl Caller<'_> {
         asked: Asked,
         look: &(dyn Fn(&[u8]) -> Result<View, ApiError> + Sync),
         address: Address<'static>,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         meter: &mut Meter,
     ) -> Result<Answer, ApiError> {
         let read = Read { dialect: route::dialect_of(request.uri().path()), asked, look, address };

@@ -98,17 +98,17 @@ async fn ask(
     let mut request = outgoing::request(&target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body);
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
-    let response = send(worker, provider, attempt.credential, request, by).await?;
+    let response = send(worker, provider, attempt.credential, Box::new(request), by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: by, heartbeat: idle };
     let (head, body) = response.into_parts();
     let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
-    let source = Source::new(body, coding, MAX_ANSWER, deadlines).map_err(ambiguous)?;
+    let mut source = Source::new(body, coding, MAX_ANSWER, deadlines).map_err(ambiguous)?;
     let is_success = head.status.is_success();
     if !is_success {
         return Err(single::refused_by_vendor(&target, &Response::from_parts(head, ()), source).await);
     }
-    let body = collect(source, MAX_ANSWER).await.map_err(ambiguous)?;
+    let body = collect(&mut source, MAX_ANSWER).await.map_err(ambiguous)?;
     if is_relayed {
         return Ok(body);
     }

@@ -29,7 +29,7 @@ use crate::upstream::{self, SendError, SendErrorKind};
 pub(super) struct Accepted {
     pub answer: Answer,
     /// `None` where no upstream was asked.
-    pub attempt: Option<Attempt>,
+    pub attempt: Option<Box<Attempt>>,
     pub usage: Option<Usage>,
     /// Request fields that the target could not express.
     pub dropped: Vec<String>,
@@ -71,7 +71,7 @@ impl<'a> Terms<'a> {
 }
 
 /// Asks the attempt's target. A failed attempt has ended, an accepted one goes on with the answer's body.
-pub(super) async fn exchange(terms: Terms<'_>, mut attempt: Attempt) -> Result<Accepted, Failed> {
+pub(super) async fn exchange(terms: Terms<'_>, mut attempt: Box<Attempt>) -> Result<Accepted, Failed> {
     let asked = match terms.call.asked {
         Asked::Chat => ask(terms, &mut attempt).await,
         // In a box: a chat request need not be as large.
@@ -97,7 +97,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let (written, dropped) = write(terms, &target, same).map_err(refused_here)?;
     let request = prepare(call, attempt, written).map_err(refused_here)?;
     let first_token_at = (Instant::now() + provider.timeout.first_token).min(give_up_at);
-    let response = send(worker, provider, attempt.credential, request, first_token_at).await?;
+    let response = send(worker, provider, attempt.credential, Box::new(request), first_token_at).await?;
     let deadlines = Deadlines {
         first: Some(first_token_at),
         idle: provider.timeout.idle,
@@ -112,7 +112,8 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let source = Source::new(body, coding, snapshot.config.server.max_response, deadlines).map_err(ambiguous)?;
     if !head.status.is_success() {
         let status = head.status.as_u16();
-        let error = vendor_error::read(&target, &Response::from_parts(head, ()), source).await;
+        // In a box, as few answers are errors.
+        let error = Box::pin(vendor_error::read(&target, &Response::from_parts(head, ()), source)).await;
         return Err(Failed { class: classify::answer(status, &error), status, hopeless: false, error });
     }
     let mut reply = call.reply(&target.model);
@@ -123,7 +124,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let mut out = HeaderMap::with_capacity(12);
     headers::to_client(&head.headers, &mut out);
     let watch = if same { None } else { thinking::watch(worker, call, &target) };
-    let arriving = Arriving { terms, target: &target, same, source, reply, watch, headers: out };
+    let arriving = Box::new(Arriving { terms, target: &target, same, source, reply, watch, headers: out });
     let answered = arriving.take(&head.headers, attempt).await;
     let dropped = dropped.iter().map(str::to_owned).collect();
     answered.map(|(answer, usage)| (answer, usage, dropped)).map_err(|mut error| {

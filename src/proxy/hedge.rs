@@ -17,7 +17,7 @@ use crate::runtime::{Candidate, Hedge, Target};
 /// Asks the attempt's target, and another one beside it when that takes long and another attempt is left (`may_hedge`).
 pub(super) async fn race(
     terms: Terms<'_>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     next: Option<&Candidate>,
     may_hedge: bool,
     meter: &mut Meter,
@@ -32,7 +32,7 @@ pub(super) async fn race(
 
 async fn hedged(
     terms: Terms<'_>,
-    attempt: Attempt,
+    attempt: Box<Attempt>,
     hedge: &Hedge,
     after: Duration,
     next: Option<&Candidate>,
@@ -81,7 +81,7 @@ async fn begin(
     first: &Arc<Target>,
     tried: u64,
     meter: &mut Meter,
-) -> Option<Attempt> {
+) -> Option<Box<Attempt>> {
     let now = Instant::now();
     let stands_in = next.filter(|candidate| candidate.on.contains(Cause::Error));
     let (target, tried) = match stands_in {

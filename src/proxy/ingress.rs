@@ -97,7 +97,7 @@ pub(super) async fn read_call(
     worker: &Worker,
     snapshot: &Arc<Snapshot>,
     client: Option<&ClientEntry>,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
     read: Read<'_>,
     meter: &mut Meter,
 ) -> Result<Arc<Call>, ApiError> {

@@ -42,7 +42,7 @@ pub struct Meter {
     /// What the client's own limits granted.
     grant: Option<Granted>,
     /// The attempt that the answer comes by.
-    attempt: Option<Attempt>,
+    attempt: Option<Box<Attempt>>,
     /// What its attempts cost.
     bills: Bills,
     /// The number of the attempt that the answer comes by.
@@ -83,11 +83,12 @@ impl Meter {
         self.connection.is_internal()
     }
 
-    pub(super) fn new<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, request: &Request<B>) -> Self {
+    /// In a box: it goes from the request's future into the answer's body, and is large.
+    pub(super) fn new<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, request: &Request<B>) -> Box<Self> {
         connection.enter(Phase::Serving);
         worker.runtime.metrics.active.inc();
         let request_id = id::request_id();
-        Self {
+        Box::new(Self {
             worker: Arc::clone(worker),
             connection,
             // Letters and digits, which any header takes.
@@ -124,7 +125,7 @@ impl Meter {
             trace: None,
             capture: None,
             tally: None,
-        }
+        })
     }
 
     pub(super) fn set_endpoint(&mut self, endpoint: &'static str) {
@@ -165,7 +166,7 @@ impl Meter {
     }
 
     /// The answer comes by this attempt, which ends with it.
-    pub(super) fn carry(&mut self, attempt: Attempt) {
+    pub(super) fn carry(&mut self, attempt: Box<Attempt>) {
         self.target = Some(Arc::clone(&attempt.target));
         self.answered = Some(attempt.number());
         self.attempt = Some(attempt);

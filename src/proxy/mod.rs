@@ -67,6 +67,8 @@ use route::Route;
 pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
     let mut meter = Meter::new(&worker, connection, &request);
     let uri = request.uri().clone();
+    // In a box, as it goes from hand to hand.
+    let request = Box::new(request);
     let served = {
         let mut serving = pin!(serve(&worker, request, &mut meter));
         poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx))) {
@@ -102,7 +104,7 @@ pub fn refuse<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, reques
     respond::error(error, route::dialect_of(path), None, meter)
 }
 
-async fn serve(worker: &Arc<Worker>, request: Request<Incoming>, meter: &mut Meter) -> Result<Answer, ApiError> {
+async fn serve(worker: &Arc<Worker>, request: Box<Request<Incoming>>, meter: &mut Meter) -> Result<Answer, ApiError> {
     let snapshot = worker.runtime.snapshot();
     meter.count_for(&snapshot);
     meter.trace(&snapshot, request.headers());

@@ -75,7 +75,7 @@ pub(super) async fn run(
     }
     let total = meter.started() + headers::total_timeout(&head.headers, provider.timeout.total);
     let by = (Instant::now() + provider.timeout.first_token).min(total);
-    let sent = send(worker, provider, attempt.credential, outgoing, if upload { total } else { by }).await;
+    let sent = send(worker, provider, attempt.credential, Box::new(outgoing), if upload { total } else { by }).await;
     let response = match sent {
         Ok(response) => response,
         Err(failed) => return Err(single::fail(&mut attempt, failed)),

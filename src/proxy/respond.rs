@@ -71,21 +71,21 @@ impl Answer {
         Self { status: StatusCode::OK, headers, content: Content::Whole(Bytes::from_static(text.as_bytes())) }
     }
 
-    pub(super) fn events(stream: EventStream, mut headers: HeaderMap) -> Self {
+    pub(super) fn events(stream: Box<EventStream>, mut headers: HeaderMap) -> Self {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(stream.content_type()));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         headers.insert(ACCEL_BUFFERING, HeaderValue::from_static("no"));
-        Self { status: StatusCode::OK, headers, content: Content::Events(Box::new(stream)) }
+        Self { status: StatusCode::OK, headers, content: Content::Events(stream) }
     }
 }
 
 /// The answer with its body, which takes the meter along.
-pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
+pub(super) fn finish(answer: Answer, mut meter: Box<Meter>) -> Response<Body> {
     meter.set_status(answer.status.as_u16());
     let mut headers = answer.headers;
     identify(&mut headers, &meter);
     let body = match answer.content {
-        Content::Whole(bytes) => Body::Whole(Box::new(Whole::new(bytes, meter))),
+        Content::Whole(bytes) => Body::Whole(Whole::new(bytes, meter)),
         Content::Events(mut stream) => {
             stream.commit(meter);
             Body::Events(stream)
@@ -100,7 +100,7 @@ pub(super) fn finish(answer: Answer, mut meter: Meter) -> Response<Body> {
 }
 
 /// An error in the client's dialect.
-pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Meter) -> Response<Body> {
+pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Box<Meter>) -> Response<Body> {
     let status = dialect(client).client_status(error);
     meter.set_status(status);
     meter.failed(error, Outcome::Failed);
@@ -139,7 +139,7 @@ pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static 
     {
         headers.insert(http::header::CONNECTION, HeaderValue::from_static("close"));
     }
-    let mut response = Response::new(Body::Whole(Box::new(Whole::new(body.into(), meter))));
+    let mut response = Response::new(Body::Whole(Whole::new(body.into(), meter)));
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
     response

@@ -24,7 +24,7 @@ pub(super) async fn send(
     worker: &Worker,
     provider: &Provider,
     credential: usize,
-    request: Request<RequestBody>,
+    request: Box<Request<RequestBody>>,
     by: Instant,
 ) -> Result<Response<Body>, Failed> {
     match provider.credentials.get(credential).map(|credential| &credential.kind) {
@@ -34,7 +34,7 @@ pub(super) async fn send(
     }
 }
 
-async fn in_time(worker: &Worker, provider: &Provider, request: Request<RequestBody>, by: Instant) -> Result<Response<Body>, Failed> {
+async fn in_time(worker: &Worker, provider: &Provider, request: Box<Request<RequestBody>>, by: Instant) -> Result<Response<Body>, Failed> {
     let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
     match tokio::time::timeout_at(by, sending).await {
         Ok(Ok(response)) => Ok(response),
@@ -47,7 +47,7 @@ async fn by_token(
     worker: &Worker,
     provider: &Provider,
     tokens: &Arc<Tokens>,
-    mut request: Request<RequestBody>,
+    mut request: Box<Request<RequestBody>>,
     by: Instant,
 ) -> Result<Response<Body>, Failed> {
     let grant = authorize(tokens, &mut request, by).await?;
@@ -102,13 +102,13 @@ fn is_refusal(response: &Response<Body>) -> bool {
 }
 
 /// The request once more, if its body is at hand.
-fn copy(request: &Request<RequestBody>) -> Option<Request<RequestBody>> {
+fn copy(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
     let RequestBody::Full(body) = request.body() else { return None };
     let mut copy = Request::new(RequestBody::Full(body.clone()));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.headers_mut() = request.headers().clone();
-    Some(copy)
+    Some(Box::new(copy))
 }
 
 /// As if the vendor itself had refused the credential, so that another target is asked if there is one.

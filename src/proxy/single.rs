@@ -16,7 +16,7 @@ use crate::chat::ApiError;
 use crate::runtime::Target;
 
 /// Lets the attempt in, or says why not.
-pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Meter) -> Result<Attempt, ApiError> {
+pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Meter) -> Result<Box<Attempt>, ApiError> {
     let admitted = match admit::upstream(wish, target, 0, false).await {
         // There is no other target: better one that wants to be left alone than none.
         Err(Skip::Resting { .. }) => admit::upstream(wish, target, 0, true).await,

@@ -14,9 +14,9 @@ use crate::upstream::{SendError, SendErrorKind};
 const MAX_ERROR: usize = 256 << 10;
 
 /// Reads a vendor's error answer.
-pub(super) async fn read(target: &Target, head: &Response<()>, source: Source) -> ApiError {
+pub(super) async fn read(target: &Target, head: &Response<()>, mut source: Source) -> ApiError {
     // An error body that breaks off still has its status.
-    let body = collect(source, MAX_ERROR).await.unwrap_or_default();
+    let body = collect(&mut source, MAX_ERROR).await.unwrap_or_default();
     of_answer(target, head.status(), head.headers(), &body)
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Http1 {
 /// nothing with it.
 pub(super) struct Unanswered {
     pub error: SendError,
-    pub unsent: Option<Request<RequestBody>>,
+    pub unsent: Option<Box<Request<RequestBody>>>,
 }
 
 impl Http1 {
@@ -53,8 +53,8 @@ impl Http1 {
     }
 
     /// Sends a request and waits for the answer's head.
-    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<(Response<Incoming>, Self), Unanswered> {
-        let mut answer = pin!(self.sender.try_send_request(request));
+    pub(super) async fn send(mut self, request: Box<Request<RequestBody>>) -> Result<(Response<Incoming>, Self), Unanswered> {
+        let mut answer = pin!(self.sender.try_send_request(*request));
         let result = std::future::poll_fn(|cx| {
             if let Poll::Ready(result) = answer.as_mut().poll(cx) {
                 return Poll::Ready(Some(result));
@@ -70,7 +70,7 @@ impl Http1 {
         match result {
             Some(Ok(response)) => Ok((response, self)),
             Some(Err(mut error)) => {
-                let unsent = error.take_message();
+                let unsent = error.take_message().map(Box::new);
                 let mut failure = SendError::from_hyper(error.error());
                 if unsent.is_some() {
                     failure.kind = SendErrorKind::Unsent;

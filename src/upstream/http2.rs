@@ -90,7 +90,7 @@ impl Http2 {
         let canceled =
             |error: &hyper::Error| SendError::new(if error.is_canceled() { SendErrorKind::Unsent } else { SendErrorKind::Reset }, error);
         if let Err(error) = self.sender.ready().await {
-            return Err(Unanswered { error: SendError::new(SendErrorKind::Unsent, error), unsent: Some(request) });
+            return Err(Unanswered { error: SendError::new(SendErrorKind::Unsent, error), unsent: Some(Box::new(request)) });
         }
         let again = copy(&request);
         match self.sender.try_send_request(request).await {
@@ -102,7 +102,7 @@ impl Http2 {
                     failure.kind = SendErrorKind::Unsent;
                     unsent = unsent.or(again);
                 }
-                Err(Unanswered { error: failure, unsent })
+                Err(Unanswered { error: failure, unsent: unsent.map(Box::new) })
             }
         }
     }

@@ -42,7 +42,7 @@ impl Pool {
     pub async fn send(
         &self,
         origin: &Arc<Origin>,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
         connect_limit: Duration,
     ) -> Result<Response<Body>, SendError> {
         let pool = self.origin(origin.id);
@@ -53,16 +53,8 @@ impl Pool {
                 Err(Unanswered { error, .. }) => return Err(error),
             }
         }
-        if pool.speaks_http2() {
-            return send_http2(&pool, origin, request, connect_limit).await;
-        }
-        let Connected { stream, http2 } = connect(origin, connect_limit).await?;
-        if http2 {
-            let connection = Http2::new(stream).await?;
-            pool.http2.lock().push(connection);
-            return send_http2(&pool, origin, request, connect_limit).await;
-        }
-        send_http1(Http1::new(stream).await?, request, &pool).await.map_err(|unanswered| unanswered.error)
+        // In a box: the many requests that find a connection need not be as large as those that open one.
+        Box::pin(send_anew(&pool, origin, request, connect_limit)).await
     }
 
     /// Closes what has been idle for too long. Called now and then by the worker.
@@ -107,7 +99,27 @@ impl OriginPool {
         self.http1.lock().is_empty() && self.http2.lock().is_empty()
     }
 }
-async fn send_http1(connection: Http1, request: Request<RequestBody>, pool: &Arc<OriginPool>) -> Result<Response<Body>, Unanswered> {
+
+/// Where there is no HTTP/1 connection.
+async fn send_anew(
+    pool: &Arc<OriginPool>,
+    origin: &Origin,
+    request: Box<Request<RequestBody>>,
+    connect_limit: Duration,
+) -> Result<Response<Body>, SendError> {
+    if pool.speaks_http2() {
+        return send_http2(pool, origin, request, connect_limit).await;
+    }
+    let Connected { stream, http2 } = connect(origin, connect_limit).await?;
+    if http2 {
+        let connection = Http2::new(stream).await?;
+        pool.http2.lock().push(connection);
+        return send_http2(pool, origin, request, connect_limit).await;
+    }
+    send_http1(Http1::new(stream).await?, request, pool).await.map_err(|unanswered| unanswered.error)
+}
+
+async fn send_http1(connection: Http1, request: Box<Request<RequestBody>>, pool: &Arc<OriginPool>) -> Result<Response<Body>, Unanswered> {
     let (response, connection) = connection.send(request).await?;
     let (head, incoming) = response.into_parts();
     Ok(Response::from_parts(head, Body::http1(incoming, connection, Arc::clone(pool))))
@@ -116,7 +128,7 @@ async fn send_http1(connection: Http1, request: Request<RequestBody>, pool: &Arc
 async fn send_http2(
     pool: &OriginPool,
     origin: &Origin,
-    mut request: Request<RequestBody>,
+    mut request: Box<Request<RequestBody>>,
     connect_limit: Duration,
 ) -> Result<Response<Body>, SendError> {
     absolute_form(&mut request, origin)?;
@@ -141,7 +153,7 @@ async fn send_http2(
                 }
             }
         };
-        match connection.send(request).await {
+        match connection.send(*request).await {
             Ok(response) => {
                 let (head, incoming) = response.into_parts();
                 return Ok(Response::from_parts(head, Body::http2(incoming, stream)));

@@ -6,7 +6,7 @@ use super::source::{Item, Source};
 use crate::chat::ApiError;
 
 /// Reads a body to its clean end, within `limit` bytes.
-pub(in crate::proxy) async fn collect(mut source: Source, limit: usize) -> Result<Bytes, ApiError> {
+pub(in crate::proxy) async fn collect(source: &mut Source, limit: usize) -> Result<Bytes, ApiError> {
     let mut first: Option<Bytes> = None;
     let mut rest: Option<BytesMut> = None;
     loop {

@@ -48,7 +48,7 @@ pub struct EventStream {
     buffer: BytesMut,
     client: &'static dyn Dialect,
     state: State,
-    meter: Option<Meter>,
+    meter: Option<Box<Meter>>,
     /// Content that came before there was a meter: when, and about how many bytes.
     pieces: Vec<(Instant, u64)>,
     pace: Pace,
@@ -105,8 +105,8 @@ impl EventStream {
         client: &'static dyn Dialect,
         max_event: usize,
         min_tokens_per_second: u32,
-    ) -> Self {
-        Self {
+    ) -> Box<Self> {
+        Box::new(Self {
             source,
             framing,
             splitter: framing.splitter(),
@@ -121,7 +121,7 @@ impl EventStream {
             meter: None,
             pieces: Vec::new(),
             pace: Pace::new(min_tokens_per_second),
-        }
+        })
     }
 
     /// Reads on until something of the answer has come. An error until then can still become an HTTP status, or another attempt.
@@ -156,7 +156,7 @@ impl EventStream {
     }
 
     /// The answer goes to the client now; what follows is told in the stream.
-    pub(in crate::proxy) fn commit(&mut self, mut meter: Meter) {
+    pub(in crate::proxy) fn commit(&mut self, mut meter: Box<Meter>) {
         for (at, bytes) in self.pieces.drain(..) {
             meter.content(at, bytes);
         }

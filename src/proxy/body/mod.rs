@@ -22,7 +22,7 @@ pub(super) use whole::Whole;
 /// A body on its way to a client.
 pub enum Body {
     /// An answer at hand.
-    Whole(Box<Whole>),
+    Whole(Whole),
     /// A stream of events, relayed or translated.
     Events(Box<EventStream>),
     /// A stream told again from the cache.

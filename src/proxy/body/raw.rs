@@ -12,11 +12,11 @@ use crate::proxy::meter::Meter;
 
 pub struct Raw {
     source: Source,
-    meter: Meter,
+    meter: Box<Meter>,
 }
 
 impl Raw {
-    pub(in crate::proxy) fn new(source: Source, mut meter: Meter) -> Self {
+    pub(in crate::proxy) fn new(source: Source, mut meter: Box<Meter>) -> Self {
         if source.is_end_stream() {
             settle(&mut meter);
         }

@@ -10,11 +10,11 @@ use crate::proxy::meter::Meter;
 pub struct Replay {
     entry: Arc<Entry>,
     at: usize,
-    meter: Meter,
+    meter: Box<Meter>,
 }
 
 impl Replay {
-    pub(in crate::proxy) fn new(entry: Arc<Entry>, mut meter: Meter) -> Self {
+    pub(in crate::proxy) fn new(entry: Arc<Entry>, mut meter: Box<Meter>) -> Self {
         if entry.piece(0).is_none() {
             meter.complete();
         }

@@ -7,11 +7,11 @@ use crate::proxy::meter::Meter;
 
 pub struct Whole {
     bytes: Option<Bytes>,
-    meter: Meter,
+    meter: Box<Meter>,
 }
 
 impl Whole {
-    pub(in crate::proxy) fn new(bytes: Bytes, mut meter: Meter) -> Self {
+    pub(in crate::proxy) fn new(bytes: Bytes, mut meter: Box<Meter>) -> Self {
         let bytes = Some(bytes).filter(|b| !b.is_empty());
         if bytes.is_none() && !meter.is_settled() {
             meter.complete();

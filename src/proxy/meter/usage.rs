@@ -3,7 +3,6 @@
 use super::Meter;
 use super::ended::Ended;
 use crate::base::outcome::CacheResult;
-use crate::proxy::attempt::Attempt;
 use crate::proxy::bill::{Bill, Item};
 use crate::proxy::keepers::Keepers;
 use crate::usage::{Money, Record};
@@ -31,7 +30,7 @@ impl Meter {
     /// An upstream has answered, and has done its part; or none was asked, as the cache had the answer.
     pub(in crate::proxy) fn answers_whole(&self) -> bool {
         let is_kept = matches!(self.cache, Some(CacheResult::Hit | CacheResult::Shared));
-        is_kept || self.attempt.as_ref().is_some_and(Attempt::has_ended)
+        is_kept || self.attempt.as_ref().is_some_and(|attempt| attempt.has_ended())
     }
 
     /// Makes the record of use, once, when the request has ended. `context` is where it is traced.
