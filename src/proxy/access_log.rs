@@ -5,7 +5,7 @@ use std::io::Write;
 
 use parking_lot::Mutex;
 
-use crate::base::json::write::{maybe_number, maybe_text, number, text, texts};
+use crate::base::json::write::{maybe_number, maybe_word, number, texts, word};
 use crate::usage::Summary;
 
 const FLUSH_AT: usize = 32 << 10;
@@ -26,7 +26,7 @@ pub struct Line<'a> {
     pub reasoning_tokens: Option<u64>,
     /// What the request cost, in billionths of the currency that is reported in; none where that is not known.
     pub cost_nano: Option<u64>,
-    pub cost_currency: Option<&'a str>,
+    pub cost_currency: Option<&'a [u8; 3]>,
 }
 
 impl Line<'_> {
@@ -34,21 +34,21 @@ impl Line<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         out.extend_from_slice(self.summary.members());
-        text(out, r#","level":"INFO","message":"request","method":"#, self.method);
+        word(out, r#","level":"INFO","message":"request","method":"#, self.method);
         if self.degraded {
             out.extend_from_slice(br#","degraded":true"#);
         }
         texts(out, r#","dropped":"#, self.dropped);
         number(out, r#","bytes":"#, self.bytes);
         if let Some(trace_id) = self.trace_id {
-            text(out, r#","trace_id":"#, trace_id);
+            word(out, r#","trace_id":"#, trace_id);
         }
         maybe_number(out, r#","prompt_tokens":"#, self.prompt_tokens);
         maybe_number(out, r#","completion_tokens":"#, self.completion_tokens);
         maybe_number(out, r#","cached_tokens":"#, self.cached_tokens);
         maybe_number(out, r#","reasoning_tokens":"#, self.reasoning_tokens);
         maybe_number(out, r#","cost_nano":"#, self.cost_nano);
-        maybe_text(out, r#","cost_currency":"#, self.cost_currency);
+        maybe_word(out, r#","cost_currency":"#, self.cost_currency);
         out.extend_from_slice(b"}\n");
     }
 }

@@ -9,7 +9,7 @@ use super::attempt::{BYTES_PER_TOKEN, End};
 use super::worker::Worker;
 use crate::base::outcome::{AttemptClass, Billed};
 use crate::chat::Usage;
-use crate::price::{Currency, Nano};
+use crate::price::{Book, Currency, Nano};
 use crate::runtime::{Reserved, Target, unix_now};
 use crate::usage::{Charge, Money, OtherAttempt, Record, Source, Summary, Unknown};
 
@@ -113,8 +113,8 @@ pub(super) struct Ending<'a> {
 impl Ending<'_> {
     /// Makes out the bill, and has everyone learn it but the request itself.
     pub(super) fn bill(mut self) -> Bill {
-        let at = unix_now();
-        let bill = self.reckon(at);
+        let (at, book) = (unix_now(), self.worker.runtime.prices.book());
+        let bill = self.reckon(&book, at);
         let spending = &self.target.metrics(&self.worker.runtime.metrics).spending;
         match &bill {
             Bill::Nothing => {}
@@ -129,14 +129,14 @@ impl Ending<'_> {
                     None if charge.cost.is_some() => spending.unknown("no_exchange_rate"),
                     None => {}
                 }
-                self.settle(charge, at);
+                self.settle(charge, &book, at);
                 self.compare(charge);
             }
         }
         bill
     }
 
-    fn reckon(&self, at: u64) -> Bill {
+    fn reckon(&self, book: &Book, at: u64) -> Bill {
         let Self { end, .. } = *self;
         match (self.billing, end.class.billed()) {
             (Billing::Nothing, _) | (_, Billed::No) => return Bill::Nothing,
@@ -145,9 +145,8 @@ impl Ending<'_> {
             (_, Billed::Usage) => {}
         }
         let Some((usage, source)) = self.used() else { return Bill::Unknown(Unknown::Interrupted) };
-        let book = self.worker.runtime.prices.book();
-        let price = self.target.price(&book);
-        Bill::Known(Box::new(Charge::new(&book, price.as_deref(), usage, source, at)))
+        let price = self.target.price(book);
+        Bill::Known(Box::new(Charge::new(book, price.as_deref(), usage, source, at)))
     }
 
     /// As the vendor counts. What it told of an answer that was cut is what it knew before the end: the answer has at least as many
@@ -162,10 +161,9 @@ impl Ending<'_> {
         }
     }
 
-    fn settle(&mut self, charge: &Charge, at: u64) {
+    fn settle(&mut self, charge: &Charge, book: &Book, at: u64) {
         let (Some(reserved), Some(cost)) = (self.reserved.take(), charge.cost) else { return };
-        let book = self.worker.runtime.prices.book();
-        for (entry, view) in reserved.settle(cost.total, cost.currency, &book, at) {
+        for (entry, view) in reserved.settle(cost.total, cost.currency, book, at) {
             let (spent, amount) = (Nano(view.spent).to_string(), Nano(view.amount).to_string());
             tracing::warn!(budget = entry.name, spent, amount, currency = entry.currency.as_str(), "a budget is nearly spent");
         }

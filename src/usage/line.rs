@@ -1,7 +1,7 @@
 //! A record as a line of JSON.
 
 use super::record::{Money, OtherAttempt, Record, Tokens};
-use crate::base::json::write::{flag, maybe_text, maybe_word, number, text, texts, word};
+use crate::base::json::write::{flag, maybe_word, number, text, texts, word};
 use crate::base::kind::Kind;
 use crate::price::Cost;
 
@@ -10,16 +10,21 @@ impl Record<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         out.extend_from_slice(self.summary.members());
-        texts(out, r#","tags":"#, self.tags);
-        flag(out, r#","mirror":"#, self.mirror);
-        flag(out, r#","degraded":"#, self.degraded);
+        if self.tags.is_empty() && !self.mirror && !self.degraded {
+            // As nearly always.
+            out.extend_from_slice(br#","tags":[],"mirror":false,"degraded":false"#);
+        } else {
+            texts(out, r#","tags":"#, self.tags);
+            flag(out, r#","mirror":"#, self.mirror);
+            flag(out, r#","degraded":"#, self.degraded);
+        }
         maybe(out, r#","tokens":"#, self.tokens, tokens);
         maybe_word(out, r#","tokens_source":"#, self.tokens_source);
         maybe(out, r#","cost":"#, self.cost, money);
         maybe(out, r#","cost_by_kind":"#, self.cost_by_kind, kinds);
         maybe(out, r#","reported_cost":"#, self.reported_cost, money);
         maybe_word(out, r#","cost_unknown":"#, self.cost_unknown);
-        maybe_text(out, r#","price_version":"#, self.price_version);
+        maybe_word(out, r#","price_version":"#, self.price_version);
         out.extend_from_slice(br#","other_attempts":["#);
         for (number, attempt) in self.other_attempts.iter().enumerate() {
             if number > 0 {
@@ -67,7 +72,7 @@ fn tokens(out: &mut Vec<u8>, tokens: &Tokens) {
 
 fn money(out: &mut Vec<u8>, money: &Money) {
     number(out, r#"{"nano":"#, money.nano);
-    word(out, r#","currency":"#, money.currency.as_str());
+    word(out, r#","currency":"#, money.currency.as_bytes());
     out.push(b'}');
 }
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use crate::base::json::write::{flag, maybe_text, maybe_word, milliseconds, number, text, word};
+use crate::base::json::write::{flag, maybe_text, maybe_word, milliseconds, number, word};
 use crate::trace::Value;
 
 /// How a request ended, and whose it was.
@@ -23,6 +23,8 @@ pub struct Summary<'a> {
     pub model: Option<&'a str>,
     pub provider: Option<&'a str>,
     pub upstream_model: Option<&'a str>,
+    /// These two as members of a JSON object, where they have been written before.
+    pub upstream_members: Option<&'a str>,
     pub stream: bool,
     pub attempts: u32,
     /// What the route's cache did: `hit` and `shared` cost nothing; none where the route has none.
@@ -46,15 +48,20 @@ impl Summary<'_> {
 
     fn write(&self, out: &mut Vec<u8>) {
         word(out, r#""time":"#, self.time);
-        text(out, r#","request_id":"#, self.request_id);
+        word(out, r#","request_id":"#, self.request_id);
         word(out, r#","outcome":"#, self.outcome);
         number(out, r#","status":"#, self.status.into());
         maybe_text(out, r#","error":"#, self.error);
         maybe_text(out, r#","client":"#, self.client);
         word(out, r#","endpoint":"#, self.endpoint);
         maybe_text(out, r#","model":"#, self.model);
-        maybe_text(out, r#","provider":"#, self.provider);
-        maybe_text(out, r#","upstream_model":"#, self.upstream_model);
+        match self.upstream_members {
+            Some(members) => out.extend_from_slice(members.as_bytes()),
+            None => {
+                maybe_text(out, r#","provider":"#, self.provider);
+                maybe_text(out, r#","upstream_model":"#, self.upstream_model);
+            }
+        }
         flag(out, r#","stream":"#, self.stream);
         number(out, r#","attempts":"#, self.attempts.into());
         maybe_word(out, r#","cache":"#, self.cache);

@@ -14,19 +14,19 @@ pub fn text(out: &mut Vec<u8>, name: &'static str, value: &str) {
     string(out, value);
 }
 
-/// A text that needs no escapes: a word of a closed set, or a time.
+/// A text that needs no escapes: a word of a closed set, a time, an id.
 #[inline]
-pub fn word(out: &mut Vec<u8>, name: &'static str, value: &str) {
+pub fn word(out: &mut Vec<u8>, name: &'static str, value: impl AsRef<[u8]>) {
     out.extend_from_slice(name.as_bytes());
-    quoted(out, value);
+    quoted(out, value.as_ref());
 }
 
 /// The same, `null` where there is none.
 #[inline]
-pub fn maybe_word(out: &mut Vec<u8>, name: &'static str, value: Option<&'static str>) {
+pub fn maybe_word(out: &mut Vec<u8>, name: &'static str, value: Option<impl AsRef<[u8]>>) {
     out.extend_from_slice(name.as_bytes());
     match value {
-        Some(value) => quoted(out, value),
+        Some(value) => quoted(out, value.as_ref()),
         None => out.extend_from_slice(b"null"),
     }
 }
@@ -95,13 +95,13 @@ fn string(out: &mut Vec<u8>, value: &str) {
         let _ = serde_json::to_writer(out, value);
         return;
     }
-    quoted(out, value);
+    quoted(out, value.as_bytes());
 }
 
-fn quoted(out: &mut Vec<u8>, value: &str) {
+fn quoted(out: &mut Vec<u8>, value: &[u8]) {
     out.reserve(value.len() + 2);
     out.push(b'"');
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
     out.push(b'"');
 }
 

@@ -52,6 +52,7 @@ impl Meter {
             model: self.model.as_deref(),
             provider: self.target.as_ref().map(|target| target.provider.name.as_str()),
             upstream_model: self.target.as_ref().map(|target| &*target.model),
+            upstream_members: self.target.as_ref().map(|target| target.members()),
             stream: self.stream,
             attempts: self.attempts,
             cache: self.cache.map(CacheResult::as_str),
@@ -99,7 +100,7 @@ impl Meter {
             prompt_tokens: self.usage.map(|u| u.prompt),
             completion_tokens: self.usage.map(|u| u.completion),
             cost_nano: ended.total.map(|total| total.nano),
-            cost_currency: ended.total.as_ref().map(|total| total.currency.as_str()),
+            cost_currency: ended.total.as_ref().map(|total| total.currency.as_bytes()),
             cached_tokens: self.usage.and_then(|u| u.cached),
             reasoning_tokens: self.usage.and_then(|u| u.reasoning),
         });

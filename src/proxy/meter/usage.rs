@@ -13,18 +13,18 @@ impl Meter {
         if self.attempt.as_ref().is_some_and(|attempt| !attempt.has_ended()) {
             return None;
         }
-        let (mut nano, mut currency) = (0_u64, self.worker.runtime.prices.book().currency());
+        let (mut nano, mut currency) = (0_u64, None);
         for item in self.bills.0.lock().iter() {
             match &item.bill {
                 Bill::Nothing => {}
                 Bill::Unknown(_) => return None,
                 Bill::Known(charge) => {
                     nano = nano.saturating_add(charge.reported?);
-                    currency = charge.reported_currency;
+                    currency = Some(charge.reported_currency);
                 }
             }
         }
-        Some(Money { nano, currency })
+        Some(Money { nano, currency: currency.unwrap_or_else(|| self.worker.runtime.prices.book().currency()) })
     }
 
     /// An upstream has answered, and has done its part; or none was asked, as the cache had the answer.
@@ -38,7 +38,8 @@ impl Meter {
         let bills = self.bills.0.lock();
         let answer = bills.iter().find(|item| Some(item.number) == self.answered);
         let others = bills.iter().filter(|item| Some(item.number) != self.answered && !matches!(item.bill, Bill::Nothing));
-        let (summary, currency) = (&ended.summary, self.worker.runtime.prices.book().currency());
+        let summary = &ended.summary;
+        let currency = ended.total.map_or_else(|| self.worker.runtime.prices.book().currency(), |total| total.currency);
         let record = Record {
             tags: &self.tags,
             label: self.target.as_ref().map(|target| target.label()),
