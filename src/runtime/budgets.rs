@@ -36,7 +36,14 @@ pub struct Spender<'a> {
 
 /// What an attempt may cost, held back of every budget that fits.
 #[derive(Default)]
-pub struct Reserved(Vec<(Arc<BudgetEntry>, Reservation)>);
+pub struct Reserved {
+    /// Most attempts have one budget or none.
+    first: Option<Part>,
+    others: Vec<Part>,
+}
+
+/// Of one budget.
+type Part = (Arc<BudgetEntry>, Reservation);
 
 /// All budgets.
 pub struct Budgets {
@@ -92,7 +99,7 @@ impl Budgets {
             });
             let amount = book.exchange().convert(amount, currency, entry.currency, at).unwrap_or(0);
             match entry.budget.reserve(at, amount) {
-                Ok(reservation) => reserved.0.push((Arc::clone(entry), reservation)),
+                Ok(reservation) => reserved.push((Arc::clone(entry), reservation)),
                 Err(exceeded) => return Err((Arc::clone(entry), exceeded)),
             }
         }
@@ -124,15 +131,24 @@ impl BudgetEntry {
 }
 
 impl Reserved {
+    fn push(&mut self, part: Part) {
+        if self.first.is_none() {
+            self.first = Some(part);
+        } else {
+            self.others.push(part);
+        }
+    }
+
     /// The names of the budgets that are nearly spent.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().filter(|(_, reservation)| reservation.is_warning).map(|(entry, _)| entry.name.as_str())
+        let parts = self.first.iter().chain(&self.others);
+        parts.filter(|(_, reservation)| reservation.is_warning).map(|(entry, _)| entry.name.as_str())
     }
 
     /// The attempt cost so much. Returns the budgets that came near their end by it.
     pub fn settle(self, cost: u64, currency: Currency, book: &Book, at: u64) -> Vec<(Arc<BudgetEntry>, BudgetView)> {
         let mut near = Vec::new();
-        for (entry, reservation) in self.0 {
+        for (entry, reservation) in self.first.into_iter().chain(self.others) {
             let cost = book.exchange().convert(cost, currency, entry.currency, at).unwrap_or(0);
             if let Some(view) = reservation.settle(at, cost) {
                 near.push((entry, view));
