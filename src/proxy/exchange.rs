@@ -124,6 +124,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let mut out = HeaderMap::with_capacity(12);
     headers::to_client(&head.headers, &mut out);
     let watch = if same { None } else { thinking::watch(worker, call, &target) };
+    // In a box, as it goes from hand to hand.
     let arriving = Box::new(Arriving { terms, target: &target, same, source, reply, watch, headers: out });
     let answered = arriving.take(&head.headers, attempt).await;
     let dropped = dropped.iter().map(str::to_owned).collect();

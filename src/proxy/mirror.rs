@@ -71,7 +71,7 @@ fn record(worker: &Worker, snapshot: &Snapshot, call: &Call, bills: &Bills, is_o
         model: Some(&call.view.model),
         provider: Some(&item.target.provider.name),
         upstream_model: Some(&item.target.model),
-        upstream_members: Some(item.target.members()),
+        upstream_members: Some(item.target.usage_members()),
         stream: call.view.stream,
         attempts: 1,
         duration: took,

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::live::Live;
 use super::settings;
 use super::target::Target;
@@ -34,16 +36,9 @@ pub struct Spender<'a> {
     pub tokens: (u64, u64),
 }
 
-/// What an attempt may cost, held back of every budget that fits.
+/// What an attempt may cost, held back of every budget that fits. Most attempts have one budget or none.
 #[derive(Default)]
-pub struct Reserved {
-    /// Most attempts have one budget or none.
-    first: Option<Part>,
-    others: Vec<Part>,
-}
-
-/// Of one budget.
-type Part = (Arc<BudgetEntry>, Reservation);
+pub struct Reserved(SmallVec<[(Arc<BudgetEntry>, Reservation); 1]>);
 
 /// All budgets.
 pub struct Budgets {
@@ -99,7 +94,7 @@ impl Budgets {
             });
             let amount = book.exchange().convert(amount, currency, entry.currency, at).unwrap_or(0);
             match entry.budget.reserve(at, amount) {
-                Ok(reservation) => reserved.push((Arc::clone(entry), reservation)),
+                Ok(reservation) => reserved.0.push((Arc::clone(entry), reservation)),
                 Err(exceeded) => return Err((Arc::clone(entry), exceeded)),
             }
         }
@@ -131,24 +126,15 @@ impl BudgetEntry {
 }
 
 impl Reserved {
-    fn push(&mut self, part: Part) {
-        if self.first.is_none() {
-            self.first = Some(part);
-        } else {
-            self.others.push(part);
-        }
-    }
-
     /// The names of the budgets that are nearly spent.
     pub fn warnings(&self) -> impl Iterator<Item = &str> {
-        let parts = self.first.iter().chain(&self.others);
-        parts.filter(|(_, reservation)| reservation.is_warning).map(|(entry, _)| entry.name.as_str())
+        self.0.iter().filter(|(_, reservation)| reservation.is_warning).map(|(entry, _)| entry.name.as_str())
     }
 
     /// The attempt cost so much. Returns the budgets that came near their end by it.
     pub fn settle(self, cost: u64, currency: Currency, book: &Book, at: u64) -> Vec<(Arc<BudgetEntry>, BudgetView)> {
         let mut near = Vec::new();
-        for (entry, reservation) in self.first.into_iter().chain(self.others) {
+        for (entry, reservation) in self.0 {
             let cost = book.exchange().convert(cost, currency, entry.currency, at).unwrap_or(0);
             if let Some(view) = reservation.settle(at, cost) {
                 near.push((entry, view));

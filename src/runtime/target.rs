@@ -10,12 +10,12 @@ use super::credential::Credential;
 use super::live::{Circuit, Live, Measures, NotBefore};
 use super::provider::Provider;
 use super::settings;
-use crate::base::json::write::text;
 use crate::chat::DialectId;
 use crate::dialect::{CountTokens, Dialect, dialect};
 use crate::limit::{Limiter, RetryBudget};
 use crate::metrics::{Metrics, TargetMetrics};
 use crate::price::{Book, Schedule};
+use crate::usage::upstream_members;
 use crate::vendor::{Endpoint, Family};
 
 /// Retries in ten seconds that a provider always allows: three a second.
@@ -37,8 +37,8 @@ pub struct Target {
     /// Found at the first use: most of a large configuration's targets are never used by one process.
     parts: OnceLock<TargetParts>,
     handles: OnceLock<TargetMetrics>,
-    /// Its names as lines of the access log and records hold them.
-    members: OnceLock<Box<str>>,
+    /// See [`Target::usage_members`].
+    usage_members: OnceLock<Box<str>>,
     /// What it costs by the book of this version.
     price: ArcSwapOption<(Arc<str>, Option<Arc<Schedule>>)>,
 }
@@ -95,19 +95,14 @@ impl Target {
             label: label.to_owned(),
             parts: OnceLock::new(),
             handles: OnceLock::new(),
-            members: OnceLock::new(),
+            usage_members: OnceLock::new(),
             price: ArcSwapOption::empty(),
         }
     }
 
-    /// Provider and model as members of a JSON object, each with a comma before it.
-    pub fn members(&self) -> &str {
-        self.members.get_or_init(|| {
-            let mut out = Vec::new();
-            text(&mut out, r#","provider":"#, &self.provider.name);
-            text(&mut out, r#","upstream_model":"#, &self.model);
-            String::from_utf8(out).unwrap_or_default().into()
-        })
+    /// Its names as the access log and records hold them.
+    pub fn usage_members(&self) -> &str {
+        self.usage_members.get_or_init(|| upstream_members(&self.provider.name, &self.model))
     }
 
     /// The dialect the model speaks.

@@ -100,7 +100,7 @@ struct Thread {
 impl Thread {
     fn run(mut self) {
         while self.wait() {
-            // Watches come first: what changes after the comparison is then an event.
+            // Watches and names come first: what changes after the comparison is then an event.
             self.folders.follow(&self.known.files);
             self.shared.inbox.lock().names = names_of(&self.known.files);
             let hash = hash_files(&self.known.files);

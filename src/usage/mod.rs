@@ -12,4 +12,4 @@ pub use charge::{Charge, Source, Unknown, counts};
 pub use file::FileSink;
 pub use ledger::{Ledger, Sink, Taken};
 pub use record::{Money, OtherAttempt, Record, Tokens};
-pub use summary::Summary;
+pub use summary::{Summary, upstream_members};

@@ -23,7 +23,7 @@ pub struct Summary<'a> {
     pub model: Option<&'a str>,
     pub provider: Option<&'a str>,
     pub upstream_model: Option<&'a str>,
-    /// These two as members of a JSON object, where they have been written before.
+    /// These two by [`upstream_members`], where they have been written before.
     pub upstream_members: Option<&'a str>,
     pub stream: bool,
     pub attempts: u32,
@@ -34,6 +34,18 @@ pub struct Summary<'a> {
     pub first_token: Option<Duration>,
     /// Empty at first; see [`Summary::members`].
     pub json: OnceCell<Vec<u8>>,
+}
+
+/// Provider and upstream model as a summary has them among its members: they are the same for all requests of a target.
+pub fn upstream_members(provider: &str, model: &str) -> Box<str> {
+    let mut out = Vec::new();
+    write_upstream(&mut out, Some(provider), Some(model));
+    String::from_utf8(out).unwrap_or_default().into()
+}
+
+fn write_upstream(out: &mut Vec<u8>, provider: Option<&str>, model: Option<&str>) {
+    maybe_text(out, r#","provider":"#, provider);
+    maybe_text(out, r#","upstream_model":"#, model);
 }
 
 impl Summary<'_> {
@@ -57,10 +69,7 @@ impl Summary<'_> {
         maybe_text(out, r#","model":"#, self.model);
         match self.upstream_members {
             Some(members) => out.extend_from_slice(members.as_bytes()),
-            None => {
-                maybe_text(out, r#","provider":"#, self.provider);
-                maybe_text(out, r#","upstream_model":"#, self.upstream_model);
-            }
+            None => write_upstream(out, self.provider, self.upstream_model),
         }
         flag(out, r#","stream":"#, self.stream);
         number(out, r#","attempts":"#, self.attempts.into());
@@ -96,5 +105,19 @@ impl Summary<'_> {
             attributes.push(("llm.time_to_first_token", Value::seconds(after)));
         }
         attributes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_an_upstream_that_were_written_before_are_the_same() {
+        let (provider, model) = ("main", "a \"b\"\n");
+        let plain = Summary { provider: Some(provider), upstream_model: Some(model), ..Summary::default() };
+        let written = upstream_members(provider, model);
+        let before = Summary { upstream_members: Some(&written), ..plain.clone() };
+        assert_eq!(String::from_utf8_lossy(plain.members()), String::from_utf8_lossy(before.members()));
     }
 }

@@ -98,6 +98,7 @@ enum State {
 }
 
 impl EventStream {
+    /// In a box: it goes from the exchange into the answer's body, and is large.
     pub(in crate::proxy) fn new(
         source: Source,
         framing: Framing,

@@ -52,7 +52,7 @@ impl Meter {
             model: self.model.as_deref(),
             provider: self.target.as_ref().map(|target| target.provider.name.as_str()),
             upstream_model: self.target.as_ref().map(|target| &*target.model),
-            upstream_members: self.target.as_ref().map(|target| target.members()),
+            upstream_members: self.target.as_ref().map(|target| target.usage_members()),
             stream: self.stream,
             attempts: self.attempts,
             cache: self.cache.map(CacheResult::as_str),
