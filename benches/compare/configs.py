@@ -201,9 +201,10 @@ def tls(name: str, upstream: Upstream) -> str:
 def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, variants: list[str]) -> list[Server]:
     """nginx, haproxy and envoy if they are installed, the sidecar, and `variants` of it."""
     made = []
+    # The sidecar watches its configuration's folder: logs and records are written elsewhere, as they are where it is deployed.
+    for name in ("config", "usage"):
+        (folder / name).mkdir(exist_ok=True)
     # haproxy does not start if it may not open two files for each connection that it is to take.
-    # Beside the configuration's own folder, which the sidecar watches.
-    (folder / "usage").mkdir(exist_ok=True)
     connections = min(32768, (resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 100) // 2)
 
     def add(name: str, template: str, command: list[str], guards: str = "", metering: str = "") -> None:
@@ -222,7 +223,7 @@ def make(binary: Path, upstream: Upstream, folder: Path, core: int | None, varia
             "metering": metering.replace("FOLDER", str(folder)),
             "connections": connections,
         }
-        config = folder / f"{name}.{'yaml' if name == 'envoy' else 'conf'}"
+        config = folder / "config" / f"{name}.{'yaml' if name == 'envoy' else 'conf'}"
         config.write_text(template.format(**given))
         made.append(Server(name, port, [*command, str(config)], folder, core))
 

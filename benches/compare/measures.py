@@ -1,5 +1,5 @@
-"""What is measured. Every measure is taken of one proxy after the other in each round, so that what disturbs the machine
-disturbs all of them alike."""
+"""What is measured. Every measure is taken of one proxy after the other in each round, and where it can be, in many short laps, so
+that what disturbs the machine disturbs all of them alike."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class Scale:
     # Of the group `scale_streams`; fewer where the limit of open files does not allow them.
     most_streams: int
 
+
+# The proxies take so many turns for what a round measures of requests: this machine's speed changes from second to second.
+LAPS = 8
+# Load before the window of each lap but the round's first one, in seconds: connections are opened in it.
+LAP_WARM_UP = 0.1
 
 FULL = Scale(seconds=2.0, warm_up=0.4, streams=1000, many_streams=5000, most_streams=10_000)
 QUICK = Scale(seconds=0.7, warm_up=0.2, streams=300, many_streams=1000, most_streams=2000)
@@ -101,6 +106,30 @@ class Bench:
             self.errors.append(f"{what}: {report['errors']} answers were wrong or broken, the first one: {report['error']}")
         return report if report["count"] else {}
 
+    def laps(self, servers: list[Server], kind: str, **options: object) -> dict[str, dict]:
+        """What a measured time of load took of each server, all of them together: in laps, each in another order."""
+        totals: dict[str, dict] = {}
+        for lap in range(LAPS):
+            turn = lap % len(servers)
+            for server in servers[turn:] + servers[:turn]:
+                warm_up = LAP_WARM_UP if lap else self.scale.warm_up
+                report = self.load(server, kind, connections=32, seconds=self.scale.seconds / LAPS, warm_up=warm_up, **options)
+                total = totals.setdefault(server.name, {"count": 0, "cpu_us": 0.0, "seconds": 0.0})
+                for name in total:
+                    total[name] += report.get(name, math.nan)
+        return totals
+
+    def requests(self, group: str, order: list[Server]) -> None:
+        """A group that is measured in laps."""
+        kind = "stream" if group == "stream" else "plain"
+        rate = next((row for row in DEFAULT_GROUPS[group] if row.endswith("_per_second")), None)
+        servers = [self.upstream, *order] if rate else order
+        for name, total in self.laps(servers, kind, **({"bytes": 100 * 1024} if group == "request_100k" else {})).items():
+            if name != self.upstream.name:
+                self.add(group, name, total["cpu_us"] / total["count"])
+            if rate:
+                self.add(rate, name, total["count"] / total["seconds"])
+
     def held(self, server: Server, streams: int, slow: int, seconds: float, opened_in_a_second: int = 2000) -> dict:
         """Opens many slow streams and keeps them open for the measured time."""
         ramp = max(1.0, streams / opened_in_a_second)
@@ -119,6 +148,9 @@ class Bench:
             if group not in DEFAULT_GROUPS:
                 (scaling if group in scaling.GROUPS else secure).take(self, group, order)
                 continue
+            if group in ("request_1k", "request_100k", "stream"):
+                self.requests(group, order)
+                continue
             direct: dict[str, float] = {}
             if group == "latency":
                 report = self.load(self.upstream, "plain", connections=1)
@@ -129,12 +161,6 @@ class Bench:
                 report = self.held(self.upstream, self.scale.streams, 100, self.scale.seconds)
                 self.add("lag_p50", "direct", report.get("p50_us", math.nan))
                 self.add("lag_p99", "direct", report.get("p99_us", math.nan))
-            elif group == "request_1k":
-                report = self.load(self.upstream, "plain", connections=32)
-                self.add("requests_per_second", "direct", report["count"] / report["seconds"] if report else math.nan)
-            elif group == "stream":
-                report = self.load(self.upstream, "stream", connections=32)
-                self.add("streams_per_second", "direct", report["count"] / report["seconds"] if report else math.nan)
             for server in order:
                 self.take(group, server, direct)
         if "translated" in groups:
@@ -158,17 +184,7 @@ class Bench:
 
     def take(self, group: str, server: Server, direct: dict[str, float]) -> None:
         name = server.name
-        if group == "request_1k":
-            report = self.load(server, "plain", connections=32)
-            self.cpu("request_1k", server, report)
-            self.add("requests_per_second", name, report["count"] / report["seconds"] if report else math.nan)
-        elif group == "request_100k":
-            self.cpu("request_100k", server, self.load(server, "plain", connections=32, bytes=100 * 1024))
-        elif group == "stream":
-            report = self.load(server, "stream", connections=32)
-            self.cpu("stream", server, report)
-            self.add("streams_per_second", name, report["count"] / report["seconds"] if report else math.nan)
-        elif group == "latency":
+        if group == "latency":
             report = self.load(server, "plain", connections=1)
             self.add("added_p50", name, report.get("p50_us", math.nan) - direct["p50"])
             self.add("added_p99", name, report.get("p99_us", math.nan) - direct["p99"])

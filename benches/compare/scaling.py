@@ -94,7 +94,8 @@ def body(bench: Bench, server: Server, key: str) -> None:
 def configurations(bench: Bench) -> None:
     sidecar = next(server for server in bench.servers if server.name == "sidecar")
     for name, (providers, aliases) in CONFIGS.items():
-        file = sidecar.log.with_name("scaled.yaml")
+        file = sidecar.log.with_name("scaled") / "sidecar.yaml"
+        file.parent.mkdir(exist_ok=True)
         server = Server(f"scaled-{providers}-{aliases}", proxies.free_port(), [*sidecar.command[:-1], str(file)], sidecar.log.parent, sidecar.core)
         admin = proxies.free_port()
 
