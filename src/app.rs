@@ -1,6 +1,7 @@
 //! Floor 10: the only file that knows everyone. A configuration becomes a runtime, listeners and threads; a signal ends them
 //! in good order.
 
+mod sinks;
 mod spending;
 pub mod store;
 
@@ -24,9 +25,8 @@ use crate::proxy::{AccessLog, Drain, Mirrored, Worker};
 use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
-use crate::store::{Store, UsageSink};
+use crate::store::Store;
 use crate::upstream::{Connections, Pool};
-use crate::usage::FileSink;
 use crate::{admin, alerts, listen, otlp, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
@@ -56,15 +56,7 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
     let admin = bind(&config.admin.listen, "admin")?;
     let workers = config.server.workers.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
     let runtime = Arc::new(Runtime::new(config, stored, load).map_err(anyhow::Error::msg)?);
-    if let Some(file) = &runtime.snapshot().config.usage_file {
-        let sink = FileSink::open(&file.path, file.max_size, file.keep, &runtime.metrics.money);
-        let sink = sink.with_context(|| format!("usage.file.path: {} cannot be written", file.path.display()))?;
-        runtime.ledger.add(Arc::new(sink));
-    }
-    let keep = runtime.snapshot().config.usage_keep;
-    if let Some(store) = store.as_ref().filter(|_| !keep.is_zero()) {
-        runtime.ledger.add(Arc::new(UsageSink::new(Arc::clone(store), keep, &runtime.metrics.money)));
-    }
+    runtime.ledger.open(sinks::of(&runtime, store.as_ref())?);
     let ledger = Arc::clone(&runtime.ledger);
     let keeper = spending::keeper(store.as_ref(), &runtime);
     if let Some(keeper) = &keeper {

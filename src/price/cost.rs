@@ -26,7 +26,7 @@ impl Cost {
 impl Schedule {
     /// The total is rounded once, half a nano-unit upwards; each kind gets what it adds to the rounded sum.
     pub fn cost(&self, counts: &Counts, tier: ServiceTier, at: u64) -> Cost {
-        let prompt = counts.prompt();
+        let (prompt, rates) = (counts.prompt(), self.rates(tier, at));
         let mut cost = Cost { currency: self.currency, total: 0, kinds: [0; Kind::COUNT] };
         let mut exact: u128 = 0;
         for (kind, slot) in Kind::ALL.into_iter().zip(&mut cost.kinds) {
@@ -34,7 +34,7 @@ impl Schedule {
             if count == 0 {
                 continue;
             }
-            let rate = self.rate(kind, tier, prompt, at).unwrap_or(0);
+            let rate = rates.rate(kind, prompt).unwrap_or(0);
             exact = exact.saturating_add(u128::from(count) * u128::from(rate));
             let rounded = per_million(exact);
             *slot = rounded - cost.total;

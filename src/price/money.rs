@@ -59,7 +59,7 @@ impl fmt::Display for Nano {
         f.write_str(itoa::Buffer::new().format(whole))?;
         if part > 0 {
             f.write_str(".")?;
-            f.write_str(decimals(part, &mut [0; 9]))?;
+            f.write_str(std::str::from_utf8(decimals(part, &mut [0; 9])).unwrap_or_default())?;
         }
         Ok(())
     }

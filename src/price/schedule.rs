@@ -89,10 +89,39 @@ impl Schedule {
 
     /// The price of a million of `kind` beside a prompt of so many tokens, at a Unix second. `None` where it is not billed.
     pub fn rate(&self, kind: Kind, tier: ServiceTier, prompt: u64, at: u64) -> Option<u64> {
+        self.rates(tier, at).rate(kind, prompt)
+    }
+
+    /// What holds for a class of service at a Unix second.
+    pub(super) fn rates(&self, tier: ServiceTier, at: u64) -> Holding<'_> {
         let standard = self.standard.iter().rev().find(|(when, _)| when.holds(at)).or(self.standard.first());
+        Holding { standard: standard.map(|(_, rates)| rates), tiers: &self.tiers, tier, at }
+    }
+
+    /// What a request is expected to cost at most, in nano-units: the whole prompt at its dearest and the longest answer.
+    pub fn estimate(&self, prompt: u64, answer: u64, at: u64) -> u64 {
+        let rates = self.rates(ServiceTier::Standard, at);
+        let cost = |kind, count: u64| u128::from(count) * u128::from(rates.rate(kind, prompt).unwrap_or(0));
+        let sum = cost(Kind::Input, prompt).saturating_add(cost(Kind::Output, answer)).saturating_add(cost(Kind::Request, 1));
+        per_million(sum)
+    }
+}
+
+/// The prices that hold at one time.
+pub(super) struct Holding<'a> {
+    standard: Option<&'a Rates>,
+    tiers: &'a [(ServiceTier, When, Rates)],
+    tier: ServiceTier,
+    at: u64,
+}
+
+impl Holding<'_> {
+    /// The price of a million of `kind` beside a prompt of so many tokens. `None` where it is not billed.
+    pub(super) fn rate(&self, kind: Kind, prompt: u64) -> Option<u64> {
         let own = |kind: Kind| {
-            let differs = self.tiers.iter().filter(|(of, when, _)| *of == tier && when.holds(at)).find_map(|(_, _, rates)| rates.get(kind));
-            differs.or_else(|| standard.and_then(|(_, rates)| rates.get(kind)))
+            let mut differing = self.tiers.iter().filter(|(of, when, _)| *of == self.tier && when.holds(self.at));
+            let differs = differing.find_map(|(_, _, rates)| rates.get(kind));
+            differs.or_else(|| self.standard.and_then(|rates| rates.get(kind)))
         };
         let mut next = Some(kind);
         while let Some(kind) = next {
@@ -102,13 +131,6 @@ impl Schedule {
             next = kind.parent();
         }
         None
-    }
-
-    /// What a request is expected to cost at most, in nano-units: the whole prompt at its dearest and the longest answer.
-    pub fn estimate(&self, prompt: u64, answer: u64, at: u64) -> u64 {
-        let cost = |kind, count: u64| u128::from(count) * u128::from(self.rate(kind, ServiceTier::Standard, prompt, at).unwrap_or(0));
-        let sum = cost(Kind::Input, prompt).saturating_add(cost(Kind::Output, answer)).saturating_add(cost(Kind::Request, 1));
-        per_million(sum)
     }
 }
 

@@ -5,8 +5,9 @@ use std::io::Write;
 
 use parking_lot::Mutex;
 
-use crate::base::json::write::{maybe_number, maybe_word, number, texts, word};
-use crate::usage::Summary;
+use crate::base::json::write::{Value, members};
+use crate::chat::Usage;
+use crate::usage::{Money, Summary};
 
 const FLUSH_AT: usize = 32 << 10;
 
@@ -20,13 +21,10 @@ pub struct Line<'a> {
     pub bytes: u64,
     /// Where the request is traced.
     pub trace_id: Option<&'a str>,
-    pub prompt_tokens: Option<u64>,
-    pub completion_tokens: Option<u64>,
-    pub cached_tokens: Option<u64>,
-    pub reasoning_tokens: Option<u64>,
-    /// What the request cost, in billionths of the currency that is reported in; none where that is not known.
-    pub cost_nano: Option<u64>,
-    pub cost_currency: Option<&'a [u8; 3]>,
+    /// What the vendor counted.
+    pub usage: Option<&'a Usage>,
+    /// What the request cost, in the currency that is reported in; none where that is not known.
+    pub cost: Option<Money>,
 }
 
 impl Line<'_> {
@@ -34,21 +32,36 @@ impl Line<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         out.extend_from_slice(self.summary.members());
-        word(out, r#","level":"INFO","message":"request","method":"#, self.method);
         if self.degraded {
             out.extend_from_slice(br#","degraded":true"#);
         }
-        texts(out, r#","dropped":"#, self.dropped);
-        number(out, r#","bytes":"#, self.bytes);
         if let Some(trace_id) = self.trace_id {
-            word(out, r#","trace_id":"#, trace_id);
+            members(out, &[r#","trace_id":"#], &[Value::word(trace_id)]);
         }
-        maybe_number(out, r#","prompt_tokens":"#, self.prompt_tokens);
-        maybe_number(out, r#","completion_tokens":"#, self.completion_tokens);
-        maybe_number(out, r#","cached_tokens":"#, self.cached_tokens);
-        maybe_number(out, r#","reasoning_tokens":"#, self.reasoning_tokens);
-        maybe_number(out, r#","cost_nano":"#, self.cost_nano);
-        maybe_word(out, r#","cost_currency":"#, self.cost_currency);
+        let names = [
+            r#","level":"INFO","message":"request","method":"#,
+            r#","dropped":"#,
+            r#","bytes":"#,
+            r#","prompt_tokens":"#,
+            r#","completion_tokens":"#,
+            r#","cached_tokens":"#,
+            r#","reasoning_tokens":"#,
+            r#","cost_nano":"#,
+            r#","cost_currency":"#,
+        ];
+        let counted = |count: fn(&Usage) -> Option<u64>| Value::maybe_number(self.usage.and_then(count));
+        let values = [
+            Value::word(self.method),
+            Value::Texts(self.dropped),
+            Value::Number(self.bytes),
+            counted(|usage| Some(usage.prompt)),
+            counted(|usage| Some(usage.completion)),
+            counted(|usage| usage.cached),
+            counted(|usage| usage.reasoning),
+            Value::maybe_number(self.cost.map(|cost| cost.nano)),
+            self.cost.as_ref().map_or(Value::Null, |cost| Value::Word(cost.currency.as_bytes())),
+        ];
+        members(out, &names, &values);
         out.extend_from_slice(b"}\n");
     }
 }

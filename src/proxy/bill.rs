@@ -64,17 +64,17 @@ impl Item {
 impl Item {
     /// The record of a request that was answered by this attempt; `currency` is the one that is reported in.
     pub(super) fn record<'a>(&'a self, summary: &'a Summary<'a>, currency: Currency) -> Record<'a> {
-        let charge = self.charge();
-        Record {
-            tokens: charge.map(|charge| charge.usage.into()),
-            tokens_source: charge.map(|charge| charge.source.as_str()),
-            cost: self.cost(),
-            cost_by_kind: charge.and_then(|charge| charge.cost),
-            answer_reported: charge.and_then(|charge| charge.reported),
-            cost_unknown: self.unknown(),
-            price_version: charge.map(|charge| &*charge.price_version),
-            ..Record::of(summary, currency)
+        let mut record = Record::of(summary, currency);
+        if let Some(charge) = self.charge() {
+            record.tokens = Some(charge.usage.into());
+            record.tokens_source = Some(charge.source.as_str());
+            record.cost = self.cost();
+            record.cost_by_kind = charge.cost;
+            record.answer_reported = charge.reported;
+            record.price_version = Some(&charge.price_version);
         }
+        record.cost_unknown = self.unknown();
+        record
     }
 
     /// As a part of the record of a request that was answered by another attempt.

@@ -1,8 +1,7 @@
 //! Where records go.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use arc_swap::ArcSwap;
 use prometheus_client::metrics::counter::Counter;
 
 use super::record::Record;
@@ -38,12 +37,11 @@ pub enum Taken {
 
 /// All sinks. Without one a record is not even made.
 pub struct Ledger {
-    sinks: ArcSwap<Vec<Entry>>,
+    sinks: OnceLock<Vec<Entry>>,
     metrics: MoneyMetrics,
 }
 
 /// A sink, and where it is counted what it takes.
-#[derive(Clone)]
 struct Entry {
     sink: Arc<dyn Sink>,
     records: Counter,
@@ -51,24 +49,27 @@ struct Entry {
 
 impl Ledger {
     pub fn new(metrics: &MoneyMetrics) -> Self {
-        Self { sinks: ArcSwap::default(), metrics: metrics.clone() }
+        Self { sinks: OnceLock::new(), metrics: metrics.clone() }
     }
 
-    /// From the next record on, `sink` gets them too.
-    pub fn add(&self, sink: Arc<dyn Sink>) {
-        let entry = Entry { records: self.metrics.recorded(sink.name()), sink };
-        self.sinks.rcu(|sinks| sinks.iter().chain([&entry]).cloned().collect::<Vec<_>>());
+    /// From the next record on, these get them. Once in a process's life: later calls change nothing.
+    pub fn open(&self, sinks: Vec<Arc<dyn Sink>>) {
+        self.sinks.get_or_init(|| sinks.into_iter().map(|sink| Entry { records: self.metrics.recorded(sink.name()), sink }).collect());
+    }
+
+    fn sinks(&self) -> &[Entry] {
+        self.sinks.get().map_or(&[], Vec::as_slice)
     }
 
     pub fn is_empty(&self) -> bool {
-        self.sinks.load().is_empty()
+        self.sinks().is_empty()
     }
 
     /// Has every sink take it. True where the ledger should be flushed now.
     #[must_use]
     pub fn record(&self, record: &Record<'_>) -> bool {
         let mut is_much = false;
-        for Entry { sink, records } in self.sinks.load().iter() {
+        for Entry { sink, records } in self.sinks() {
             let taken = sink.record(record);
             is_much |= taken == Taken::Much;
             if taken == Taken::No {
@@ -82,14 +83,14 @@ impl Ledger {
 
     /// Has every sink write out what it has. May wait.
     pub fn flush(&self) {
-        for Entry { sink, .. } in self.sinks.load().iter() {
+        for Entry { sink, .. } in self.sinks() {
             sink.flush();
         }
     }
 
     /// The same when no more records come.
     pub fn finish(&self) {
-        for Entry { sink, .. } in self.sinks.load().iter() {
+        for Entry { sink, .. } in self.sinks() {
             sink.finish();
         }
     }

@@ -97,12 +97,8 @@ impl Meter {
             dropped: &self.dropped,
             bytes: self.bytes,
             trace_id: ended.trace_id.as_deref(),
-            prompt_tokens: self.usage.map(|u| u.prompt),
-            completion_tokens: self.usage.map(|u| u.completion),
-            cost_nano: ended.total.map(|total| total.nano),
-            cost_currency: ended.total.as_ref().map(|total| total.currency.as_bytes()),
-            cached_tokens: self.usage.and_then(|u| u.cached),
-            reasoning_tokens: self.usage.and_then(|u| u.reasoning),
+            usage: self.usage.as_ref(),
+            cost: ended.total,
         });
     }
 }

@@ -40,14 +40,16 @@ impl Meter {
         let others = bills.iter().filter(|item| Some(item.number) != self.answered && !matches!(item.bill, Bill::Nothing));
         let summary = &ended.summary;
         let currency = ended.total.map_or_else(|| self.worker.runtime.prices.book().currency(), |total| total.currency);
-        let record = Record {
-            tags: &self.tags,
-            label: self.target.as_ref().map(|target| target.label()),
-            degraded: self.is_degraded,
-            reported_cost: ended.total,
-            other_attempts: others.map(Item::other).collect(),
-            ..answer.map_or_else(|| Record::of(summary, currency), |item| item.record(summary, currency))
+        // Filled in where it is: it is large to move.
+        let mut record = match answer {
+            Some(item) => item.record(summary, currency),
+            None => Record::of(summary, currency),
         };
+        record.tags = &self.tags;
+        record.label = self.target.as_ref().map(|target| target.label());
+        record.degraded = self.is_degraded;
+        record.reported_cost = ended.total;
+        record.other_attempts.extend(others.map(Item::other));
         keepers.record(&record, context);
     }
 }
