@@ -38,6 +38,7 @@ mod single;
 mod tags;
 mod thinking;
 mod trace;
+mod turn;
 mod vendor_error;
 mod worker;
 
@@ -91,6 +92,7 @@ pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, requ
     {
         response.headers_mut().insert(header, id);
     }
+    turn::end(&worker).await;
     response
 }
 

@@ -9,6 +9,7 @@ use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::exchange::{Failed, ambiguous, send_failed};
+use super::turn;
 use super::worker::Worker;
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, ErrorKind, Fault};
@@ -35,6 +36,7 @@ pub(super) async fn send(
 }
 
 async fn in_time(worker: &Worker, provider: &Provider, request: Box<Request<RequestBody>>, by: Instant) -> Result<Response<Body>, Failed> {
+    turn::end(worker).await;
     let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
     match tokio::time::timeout_at(by, sending).await {
         Ok(Ok(response)) => Ok(response),

@@ -10,8 +10,13 @@ impl Record<'_> {
     pub fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         out.extend_from_slice(self.summary.members());
-        let names = [r#","tags":"#, r#","mirror":"#, r#","degraded":"#];
-        members(out, &names, &[Value::Texts(self.tags), Value::Flag(self.mirror), Value::Flag(self.degraded)]);
+        if self.tags.is_empty() && !self.mirror && !self.degraded {
+            // As nearly always.
+            out.extend_from_slice(br#","tags":[],"mirror":false,"degraded":false"#);
+        } else {
+            let names = [r#","tags":"#, r#","mirror":"#, r#","degraded":"#];
+            members(out, &names, &[Value::Texts(self.tags), Value::Flag(self.mirror), Value::Flag(self.degraded)]);
+        }
         tokens(out, self.tokens.as_ref());
         members(out, &[r#","tokens_source":"#], &[Value::maybe_word(self.tokens_source)]);
         money(out, r#","cost":"#, self.cost.as_ref());
