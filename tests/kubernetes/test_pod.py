@@ -151,7 +151,8 @@ def test_streams_outlive_a_sidecar_that_is_told_to_stop_with_the_application(run
     """A plain sidecar is told at the same time; its preStop command holds the signal back."""
     app = running.app("load")
     assert app.line() == "asking\n"
-    until("requests are under way", lambda: running.metric("llm_active_requests") > 0)
+    # Of each of its threads: one that comes only after the signal finds nobody.
+    until("all requests are under way", lambda: running.metric("llm_active_requests") >= 4)
     app.signal()
     sidecars = [c for c in running.spec["containers"] if "lifecycle" in c]
     for sidecar in sidecars:
