@@ -27,7 +27,7 @@ class Scale:
     most_streams: int
 
 
-# The proxies take so many turns for what a round measures of requests: this machine's speed changes from second to second.
+# The proxies take so many turns for what a round measures of requests: a shared machine's speed changes from second to second.
 LAPS = 8
 # Load before the window of each lap but the round's first one, in seconds: connections are opened in it.
 LAP_WARM_UP = 0.1

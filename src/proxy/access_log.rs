@@ -5,7 +5,7 @@ use std::io::Write;
 
 use parking_lot::Mutex;
 
-use crate::base::json::write::{Value, members};
+use crate::base::json::write::{maybe_number, number, texts, word};
 use crate::chat::Usage;
 use crate::usage::{Money, Summary};
 
@@ -32,36 +32,33 @@ impl Line<'_> {
     fn write(&self, out: &mut Vec<u8>) {
         out.push(b'{');
         out.extend_from_slice(self.summary.members());
+        word(out, r#","level":"INFO","message":"request","method":"#, self.method);
         if self.degraded {
             out.extend_from_slice(br#","degraded":true"#);
         }
+        texts(out, r#","dropped":"#, self.dropped);
+        number(out, r#","bytes":"#, self.bytes);
         if let Some(trace_id) = self.trace_id {
-            members(out, &[r#","trace_id":"#], &[Value::word(trace_id)]);
+            word(out, r#","trace_id":"#, trace_id);
         }
-        let names = [
-            r#","level":"INFO","message":"request","method":"#,
-            r#","dropped":"#,
-            r#","bytes":"#,
-            r#","prompt_tokens":"#,
-            r#","completion_tokens":"#,
-            r#","cached_tokens":"#,
-            r#","reasoning_tokens":"#,
-            r#","cost_nano":"#,
-            r#","cost_currency":"#,
-        ];
-        let counted = |count: fn(&Usage) -> Option<u64>| Value::maybe_number(self.usage.and_then(count));
-        let values = [
-            Value::word(self.method),
-            Value::Texts(self.dropped),
-            Value::Number(self.bytes),
-            counted(|usage| Some(usage.prompt)),
-            counted(|usage| Some(usage.completion)),
-            counted(|usage| usage.cached),
-            counted(|usage| usage.reasoning),
-            Value::maybe_number(self.cost.map(|cost| cost.nano)),
-            self.cost.as_ref().map_or(Value::Null, |cost| Value::Word(cost.currency.as_bytes())),
-        ];
-        members(out, &names, &values);
+        match self.usage {
+            Some(usage) => {
+                number(out, r#","prompt_tokens":"#, usage.prompt);
+                number(out, r#","completion_tokens":"#, usage.completion);
+                maybe_number(out, r#","cached_tokens":"#, usage.cached);
+                maybe_number(out, r#","reasoning_tokens":"#, usage.reasoning);
+            }
+            None => {
+                out.extend_from_slice(br#","prompt_tokens":null,"completion_tokens":null,"cached_tokens":null,"reasoning_tokens":null"#)
+            }
+        }
+        match self.cost {
+            Some(Money { nano, currency }) => {
+                number(out, r#","cost_nano":"#, nano);
+                word(out, r#","cost_currency":"#, currency.as_bytes());
+            }
+            None => out.extend_from_slice(br#","cost_nano":null,"cost_currency":null"#),
+        }
         out.extend_from_slice(b"}\n");
     }
 }

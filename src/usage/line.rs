@@ -1,7 +1,7 @@
 //! A record as a line of JSON.
 
 use super::record::{Money, OtherAttempt, Record, Tokens};
-use crate::base::json::write::{Value, members};
+use crate::base::json::write::{flag, maybe_word, number, text, texts, word};
 use crate::base::kind::Kind;
 use crate::price::Cost;
 
@@ -14,17 +14,17 @@ impl Record<'_> {
             // As nearly always.
             out.extend_from_slice(br#","tags":[],"mirror":false,"degraded":false"#);
         } else {
-            let names = [r#","tags":"#, r#","mirror":"#, r#","degraded":"#];
-            members(out, &names, &[Value::Texts(self.tags), Value::Flag(self.mirror), Value::Flag(self.degraded)]);
+            texts(out, r#","tags":"#, self.tags);
+            flag(out, r#","mirror":"#, self.mirror);
+            flag(out, r#","degraded":"#, self.degraded);
         }
-        tokens(out, self.tokens.as_ref());
-        members(out, &[r#","tokens_source":"#], &[Value::maybe_word(self.tokens_source)]);
-        money(out, r#","cost":"#, self.cost.as_ref());
-        out.extend_from_slice(br#","cost_by_kind":"#);
-        kinds(out, self.cost_by_kind.as_ref());
-        money(out, r#","reported_cost":"#, self.reported_cost.as_ref());
-        let names = [r#","cost_unknown":"#, r#","price_version":"#];
-        members(out, &names, &[Value::maybe_word(self.cost_unknown), Value::maybe_word(self.price_version)]);
+        maybe(out, r#","tokens":"#, self.tokens.as_ref(), tokens);
+        maybe_word(out, r#","tokens_source":"#, self.tokens_source);
+        maybe(out, r#","cost":"#, self.cost.as_ref(), money);
+        maybe(out, r#","cost_by_kind":"#, self.cost_by_kind.as_ref(), kinds);
+        maybe(out, r#","reported_cost":"#, self.reported_cost.as_ref(), money);
+        maybe_word(out, r#","cost_unknown":"#, self.cost_unknown);
+        maybe_word(out, r#","price_version":"#, self.price_version);
         out.extend_from_slice(br#","other_attempts":["#);
         for (number, attempt) in self.other_attempts.iter().enumerate() {
             if number > 0 {
@@ -36,81 +36,73 @@ impl Record<'_> {
     }
 }
 
-/// What most answers have.
-const NO_PARTS: &[u8] =
-    br#","cached":0,"cache_write":0,"cache_write_1h":0,"reasoning":0,"audio_input":0,"audio_output":0,"image_input":0,"image_output":0"#;
-
-fn tokens(out: &mut Vec<u8>, tokens: Option<&Tokens>) {
-    let Some(tokens) = tokens else { return out.extend_from_slice(br#","tokens":null"#) };
-    let names = [r#","tokens":{"prompt":"#, r#","completion":"#];
-    members(out, &names, &[Value::Number(tokens.prompt), Value::Number(tokens.completion)]);
-    if tokens.has_parts() {
-        let names = [
-            r#","cached":"#,
-            r#","cache_write":"#,
-            r#","cache_write_1h":"#,
-            r#","reasoning":"#,
-            r#","audio_input":"#,
-            r#","audio_output":"#,
-            r#","image_input":"#,
-            r#","image_output":"#,
-        ];
-        let parts = [
-            tokens.cached,
-            tokens.cache_write,
-            tokens.cache_write_1h,
-            tokens.reasoning,
-            tokens.audio_input,
-            tokens.audio_output,
-            tokens.image_input,
-            tokens.image_output,
-        ];
-        members(out, &names, &parts.map(Value::Number));
-    } else {
-        out.extend_from_slice(NO_PARTS);
-    }
-    members(out, &[r#","service_tier":"#], &[Value::word(tokens.service_tier.as_str())]);
-    out.push(b'}');
-}
-
-/// `name` is all that stands before the value.
-fn money(out: &mut Vec<u8>, name: &'static str, money: Option<&Money>) {
+/// A member whose value `write` writes, `null` where there is none.
+fn maybe<T>(out: &mut Vec<u8>, name: &'static str, value: Option<&T>, write: impl FnOnce(&mut Vec<u8>, &T)) {
     out.extend_from_slice(name.as_bytes());
-    match money {
-        Some(Money { nano, currency }) => {
-            members(out, &[r#"{"nano":"#, r#","currency":"#], &[Value::Number(*nano), Value::Word(currency.as_bytes())]);
-            out.push(b'}');
-        }
+    match value {
+        Some(value) => write(out, value),
         None => out.extend_from_slice(b"null"),
     }
 }
 
+/// What most answers have.
+const NO_PARTS: &str = concat!(
+    r#","cached":0,"cache_write":0,"cache_write_1h":0,"reasoning":0"#,
+    r#","audio_input":0,"audio_output":0,"image_input":0,"image_output":0"#
+);
+
+fn tokens(out: &mut Vec<u8>, tokens: &Tokens) {
+    number(out, r#"{"prompt":"#, tokens.prompt);
+    number(out, r#","completion":"#, tokens.completion);
+    if tokens.has_parts() {
+        number(out, r#","cached":"#, tokens.cached);
+        number(out, r#","cache_write":"#, tokens.cache_write);
+        number(out, r#","cache_write_1h":"#, tokens.cache_write_1h);
+        number(out, r#","reasoning":"#, tokens.reasoning);
+        number(out, r#","audio_input":"#, tokens.audio_input);
+        number(out, r#","audio_output":"#, tokens.audio_output);
+        number(out, r#","image_input":"#, tokens.image_input);
+        number(out, r#","image_output":"#, tokens.image_output);
+    } else {
+        out.extend_from_slice(NO_PARTS.as_bytes());
+    }
+    word(out, r#","service_tier":"#, tokens.service_tier.as_str());
+    out.push(b'}');
+}
+
+fn money(out: &mut Vec<u8>, money: &Money) {
+    number(out, r#"{"nano":"#, money.nano);
+    word(out, r#","currency":"#, money.currency.as_bytes());
+    out.push(b'}');
+}
+
 /// The kinds of use that cost something.
-fn kinds(out: &mut Vec<u8>, cost: Option<&Cost>) {
-    let Some(cost) = cost else { return out.extend_from_slice(b"null") };
-    out.push(b'{');
-    let mut comma = "";
+fn kinds(out: &mut Vec<u8>, cost: &Cost) {
+    let mut before = b'{';
     for kind in Kind::ALL {
         let nano = cost.of(kind);
-        if nano == 0 {
-            continue;
+        if nano > 0 {
+            out.extend_from_slice(&[before, b'"']);
+            out.extend_from_slice(kind.as_str().as_bytes());
+            number(out, "\":", nano);
+            before = b',';
         }
-        out.extend_from_slice(comma.as_bytes());
-        out.push(b'"');
-        out.extend_from_slice(kind.as_str().as_bytes());
-        members(out, &["\":"], &[Value::Number(nano)]);
-        comma = ",";
+    }
+    // Nothing cost anything.
+    if before == b'{' {
+        out.push(before);
     }
     out.push(b'}');
 }
 
 fn other(out: &mut Vec<u8>, attempt: &OtherAttempt<'_>) {
-    let names = [r#"{"provider":"#, r#","model":"#, r#","class":"#];
-    members(out, &names, &[Value::Text(attempt.provider), Value::Text(attempt.model), Value::word(attempt.class)]);
-    tokens(out, attempt.tokens.as_ref());
-    money(out, r#","cost":"#, attempt.cost.as_ref());
-    money(out, r#","reported_cost":"#, attempt.reported_cost.as_ref());
-    members(out, &[r#","cost_unknown":"#], &[Value::maybe_word(attempt.cost_unknown)]);
+    text(out, r#"{"provider":"#, attempt.provider);
+    text(out, r#","model":"#, attempt.model);
+    word(out, r#","class":"#, attempt.class);
+    maybe(out, r#","tokens":"#, attempt.tokens.as_ref(), tokens);
+    maybe(out, r#","cost":"#, attempt.cost.as_ref(), money);
+    maybe(out, r#","reported_cost":"#, attempt.reported_cost.as_ref(), money);
+    maybe_word(out, r#","cost_unknown":"#, attempt.cost_unknown);
     out.push(b'}');
 }
 

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::time::Duration;
 
-use crate::base::json::write::{Value as Json, members};
+use crate::base::json::write::{flag, maybe_text, maybe_word, milliseconds, number, word};
 use crate::trace::Value;
 
 /// How a request ended, and whose it was.
@@ -44,7 +44,8 @@ pub fn upstream_members(provider: &str, model: &str) -> Box<str> {
 }
 
 fn write_upstream(out: &mut Vec<u8>, provider: Option<&str>, model: Option<&str>) {
-    members(out, &[r#","provider":"#, r#","upstream_model":"#], &[Json::maybe_text(provider), Json::maybe_text(model)]);
+    maybe_text(out, r#","provider":"#, provider);
+    maybe_text(out, r#","upstream_model":"#, model);
 }
 
 impl Summary<'_> {
@@ -58,40 +59,23 @@ impl Summary<'_> {
     }
 
     fn write(&self, out: &mut Vec<u8>) {
-        let names = [
-            r#""time":"#,
-            r#","request_id":"#,
-            r#","outcome":"#,
-            r#","status":"#,
-            r#","error":"#,
-            r#","client":"#,
-            r#","endpoint":"#,
-            r#","model":"#,
-        ];
-        let values = [
-            Json::word(self.time),
-            Json::word(self.request_id),
-            Json::word(self.outcome),
-            Json::Number(self.status.into()),
-            Json::maybe_text(self.error),
-            Json::maybe_text(self.client),
-            Json::word(self.endpoint),
-            Json::maybe_text(self.model),
-        ];
-        members(out, &names, &values);
+        word(out, r#""time":"#, self.time);
+        word(out, r#","request_id":"#, self.request_id);
+        word(out, r#","outcome":"#, self.outcome);
+        number(out, r#","status":"#, self.status.into());
+        maybe_text(out, r#","error":"#, self.error);
+        maybe_text(out, r#","client":"#, self.client);
+        word(out, r#","endpoint":"#, self.endpoint);
+        maybe_text(out, r#","model":"#, self.model);
         match self.upstream_members {
             Some(members) => out.extend_from_slice(members.as_bytes()),
             None => write_upstream(out, self.provider, self.upstream_model),
         }
-        let names = [r#","stream":"#, r#","attempts":"#, r#","cache":"#, r#","duration_ms":"#, r#","first_token_ms":"#];
-        let values = [
-            Json::Flag(self.stream),
-            Json::Number(self.attempts.into()),
-            Json::maybe_word(self.cache),
-            Json::milliseconds(self.duration),
-            self.first_token.map_or(Json::Null, Json::milliseconds),
-        ];
-        members(out, &names, &values);
+        flag(out, r#","stream":"#, self.stream);
+        number(out, r#","attempts":"#, self.attempts.into());
+        maybe_word(out, r#","cache":"#, self.cache);
+        milliseconds(out, r#","duration_ms":"#, Some(self.duration));
+        milliseconds(out, r#","first_token_ms":"#, self.first_token);
     }
 
     /// All it tells but the time, as attributes for an OpenTelemetry collector, by the names of the GenAI semantic conventions where
