@@ -126,6 +126,10 @@ impl Attempt {
         })
     }
 
+    pub(super) fn begun(&self) -> Instant {
+        self.begun
+    }
+
     /// Tells the upstream what trace it belongs to.
     pub(super) fn propagate(&self, headers: &mut HeaderMap) {
         if let Some(trace) = &self.trace {

@@ -38,8 +38,9 @@ impl ClientConnection {
         self.is_internal
     }
 
-    pub fn enter(&self, phase: Phase) {
-        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+    /// It is now `now`.
+    pub fn enter(&self, phase: Phase, now: Instant) {
+        let since = u64::try_from((now - self.born).as_millis()).unwrap_or(u64::MAX);
         self.since_millis.store(since, Ordering::Relaxed);
         self.phase.store(phase as u8, Ordering::Relaxed);
     }

@@ -96,7 +96,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let same = target.speaks(call.dialect).id() == call.dialect;
     let (written, dropped) = write(terms, &target, same).map_err(refused_here)?;
     let request = prepare(call, attempt, written).map_err(refused_here)?;
-    let first_token_at = (Instant::now() + provider.timeout.first_token).min(give_up_at);
+    let first_token_at = (attempt.begun() + provider.timeout.first_token).min(give_up_at);
     let response = send(worker, provider, attempt.credential, Box::new(request), first_token_at).await?;
     let deadlines = Deadlines {
         first: Some(first_token_at),

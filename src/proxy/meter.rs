@@ -85,7 +85,8 @@ impl Meter {
 
     /// In a box: it goes from the request's future into the answer's body, and is large.
     pub(super) fn new<B>(worker: &Arc<Worker>, connection: Arc<ClientConnection>, request: &Request<B>) -> Box<Self> {
-        connection.enter(Phase::Serving);
+        let started = Instant::now();
+        connection.enter(Phase::Serving, started);
         worker.runtime.metrics.active.inc();
         let request_id = id::request_id();
         Box::new(Self {
@@ -94,7 +95,7 @@ impl Meter {
             // Letters and digits, which any header takes.
             request_id_header: HeaderValue::from_str(&request_id).unwrap_or(HeaderValue::from_static("-")),
             request_id: request_id.into(),
-            started: Instant::now(),
+            started,
             method: request.method().clone(),
             endpoint: "unknown",
             client: None,
@@ -161,7 +162,7 @@ impl Meter {
             }
         }
         if self.attempts == 1 {
-            self.worker.runtime.metrics.overhead.observe(self.started.elapsed().as_secs_f64(), None);
+            self.worker.runtime.metrics.overhead.observe((attempt.begun() - self.started).as_secs_f64(), None);
         }
     }
 
@@ -304,16 +305,17 @@ impl Meter {
 
 impl Drop for Meter {
     fn drop(&mut self) {
+        let now = Instant::now();
         self.worker.runtime.metrics.active.dec();
-        self.connection.enter(Phase::Idle);
+        self.connection.enter(Phase::Idle, now);
         let outcome = self.outcome.unwrap_or(Outcome::Cancelled);
         self.attempt_ended(AttemptClass::ClientCancel);
         if let Some(Granted { grant, prompt }) = self.grant.take() {
             // What no upstream has answered costs the client none of its tokens.
             let estimated = if self.attempt.is_some() { prompt + self.content_bytes.div_ceil(BYTES_PER_TOKEN) } else { 0 };
-            grant.settle(Instant::now(), self.usage.map_or(estimated, |usage| usage.total()));
+            grant.settle(now, self.usage.map_or(estimated, |usage| usage.total()));
         }
         self.count(outcome);
-        self.tell(outcome);
+        self.tell(outcome, now);
     }
 }

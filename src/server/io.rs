@@ -77,7 +77,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
         let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
         if polled.is_ready() {
             if buf.filled().len() > before && this.connection.phase().0 == Phase::Idle {
-                this.connection.enter(Phase::Head);
+                this.connection.enter(Phase::Head, Instant::now());
             }
             return polled;
         }

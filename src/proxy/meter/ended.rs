@@ -1,6 +1,9 @@
 //! What is told of a request when it has ended: metrics, the access log, the record of use and the span.
 
 use std::cell::OnceCell;
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Meter;
 use crate::base::outcome::{CacheResult, Outcome};
@@ -19,11 +22,16 @@ pub(super) struct Ended<'a> {
 }
 
 impl Meter {
-    pub(super) fn tell(&mut self, outcome: Outcome) {
+    /// The request has ended just `now`.
+    pub(super) fn tell(&mut self, outcome: Outcome, now: Instant) {
         let (trace, capture) = (self.trace.take(), self.capture.take());
         let time = jiff::Timestamp::now().to_string();
-        let ended =
-            Ended { summary: self.summary(&time, outcome), outcome, trace_id: trace.as_ref().map(|trace| trace.id()), total: self.total() };
+        let ended = Ended {
+            summary: self.summary(&time, outcome, now - self.started),
+            outcome,
+            trace_id: trace.as_ref().map(|trace| trace.id()),
+            total: self.total(),
+        };
         self.observe(&ended);
         let snapshot = self.worker.runtime.snapshot();
         let keepers = Keepers::of(&self.worker, &snapshot);
@@ -38,8 +46,8 @@ impl Meter {
         }
     }
 
-    /// `time` is now.
-    fn summary<'a>(&'a self, time: &'a str, outcome: Outcome) -> Summary<'a> {
+    /// `time` is now, `duration` since the request's begin.
+    fn summary<'a>(&'a self, time: &'a str, outcome: Outcome, duration: Duration) -> Summary<'a> {
         Summary {
             time,
             request_id: &self.request_id,
@@ -56,7 +64,7 @@ impl Meter {
             stream: self.stream,
             attempts: self.attempts,
             cache: self.cache.map(CacheResult::as_str),
-            duration: self.started.elapsed(),
+            duration,
             first_token: self.first_content.map(|at| at - self.started),
             json: OnceCell::new(),
         }
