@@ -24,6 +24,8 @@ pub(super) struct Arriving<'a> {
     pub target: &'a Target,
     /// Both ends speak the same dialect.
     pub same: bool,
+    /// The vendor streams it.
+    pub streamed: bool,
     pub source: Source,
     pub reply: Reply,
     /// Looks for signed thinking in an answer that is translated.
@@ -35,14 +37,12 @@ pub(super) struct Arriving<'a> {
 type Taken = Result<(Answer, Option<Usage>), ApiError>;
 
 impl Arriving<'_> {
-    /// Takes the answer; `head` are the vendor's headers.
-    pub(super) async fn take(self: Box<Self>, head: &HeaderMap, attempt: &mut Attempt) -> Taken {
-        let kind = head.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        let streamed = kind.is_some_and(|kind| self.vendor().framing().is_stream(kind));
-        match (self.terms.call.view.stream, streamed) {
+    /// Takes the answer.
+    pub(super) async fn take(self: Box<Self>, attempt: &mut Attempt) -> Taken {
+        match (self.terms.call.view.stream, self.streamed) {
             (true, true) => self.stream(attempt).await,
             (true, false) => self.whole_as_stream(attempt).await,
-            (false, _) => self.whole(streamed, attempt).await,
+            (false, _) => self.whole(attempt).await,
         }
     }
 
@@ -92,16 +92,16 @@ impl Arriving<'_> {
         Ok((answer, usage))
     }
 
-    async fn whole(mut self: Box<Self>, streamed: bool, attempt: &mut Attempt) -> Taken {
+    async fn whole(mut self: Box<Self>, attempt: &mut Attempt) -> Taken {
         let (vendor, client) = (self.vendor(), self.client());
         let body = collect(&mut self.source, self.terms.snapshot.config.server.max_response).await?;
         let length = body.len();
-        let (body, usage) = if self.same && !streamed {
+        let (body, usage) = if self.same && !self.streamed {
             let edited = client.edit_response(body, &self.reply, &self.target.provider.quirks)?;
             (edited.body, edited.usage)
         } else {
             // The vendor may stream although it was not asked to: the stream is collected.
-            let response = if streamed { gather(vendor, &body)? } else { vendor.read_response(&body)? };
+            let response = if self.streamed { gather(vendor, &body)? } else { vendor.read_response(&body)? };
             watched(self.watch, &response);
             let usage = response.usage;
             (Bytes::from(client.write_response(response, &self.reply)), usage)

@@ -82,11 +82,9 @@ pub(super) async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answ
     let by = (Instant::now() + provider.timeout.first_token).min(give_up_at);
     let attempt_now = &*attempt;
     let sent = stream::iter(calls).map(|sent| one(terms, attempt_now, sent, by)).buffered(AT_ONCE);
-    let answers: Vec<(HeaderMap, Bytes)> = sent.try_collect().await?;
-    let mut out = HeaderMap::with_capacity(12);
-    if let Some((vendor, _)) = answers.last() {
-        headers::to_client(vendor, &mut out);
-    }
+    let mut answers: Vec<(HeaderMap, Bytes)> = sent.try_collect().await?;
+    let mut out = answers.last_mut().map(|(headers, _)| std::mem::take(headers)).unwrap_or_default();
+    headers::to_client(&mut out, &[]);
     let answered = answer(answers.into_iter().map(|(_, body)| body).collect()).map_err(|mut error| {
         error.message = vendor_error::redacted(provider, &error.message);
         Failed { class: classify::in_band(&error), status: error.status, hopeless: false, error }

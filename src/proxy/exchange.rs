@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, HeaderMap};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
 
@@ -120,13 +120,20 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     if !same && dialect(call.dialect).tells_prompt_first() {
         reply.prompt_estimate = estimate_tokens(&call.body);
     }
-    // hyper keeps it as long as the connection.
-    let mut out = HeaderMap::with_capacity(12);
-    headers::to_client(&head.headers, &mut out);
+    let kind = head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let streamed = kind.is_some_and(|kind| target.speaks(call.dialect).framing().is_stream(kind));
+    let mut out = head.headers;
+    headers::to_client(&mut out, &[]);
+    if call.view.stream {
+        // hyper keeps it as long as the connection, and there may be thousands of these: in no more room than it needs.
+        let mut small = HeaderMap::with_capacity(12);
+        small.extend(out);
+        out = small;
+    }
     let watch = if same { None } else { thinking::watch(worker, call, &target) };
     // In a box, as it goes from hand to hand.
-    let arriving = Box::new(Arriving { terms, target: &target, same, source, reply, watch, headers: out });
-    let answered = arriving.take(&head.headers, attempt).await;
+    let arriving = Box::new(Arriving { terms, target: &target, same, streamed, source, reply, watch, headers: out });
+    let answered = arriving.take(attempt).await;
     let dropped = dropped.iter().map(str::to_owned).collect();
     answered.map(|(answer, usage)| (answer, usage, dropped)).map_err(|mut error| {
         error.message = vendor_error::redacted(provider, &error.message);

@@ -3,16 +3,13 @@
 
 use std::time::Duration;
 
-use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue,
+};
+use smallvec::SmallVec;
 
 /// A client's headers that vendors get.
-static TO_VENDOR: [HeaderName; 5] = [
-    HeaderName::from_static("idempotency-key"),
-    HeaderName::from_static("traceparent"),
-    HeaderName::from_static("tracestate"),
-    HeaderName::from_static("openai-beta"),
-    HeaderName::from_static("x-client-request-id"),
-];
+const TO_VENDOR: [&str; 5] = ["idempotency-key", "traceparent", "tracestate", "openai-beta", "x-client-request-id"];
 /// A vendor's headers that clients get.
 const TO_CLIENT: [&str; 4] = ["retry-after", "retry-after-ms", "openai-processing-ms", "openai-version"];
 const RATE_LIMIT: &str = "x-ratelimit-";
@@ -27,6 +24,9 @@ const RATE_LIMITS: [(&str, &str); 6] = [
     ("tokens-reset", "x-ratelimit-reset-tokens"),
 ];
 
+/// What an answer that is passed on as it is keeps of its vendor's headers, beside the above.
+pub(super) static CONTENT: [HeaderName; 5] = [CONTENT_TYPE, CONTENT_LENGTH, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_RANGE];
+
 /// How long the client is willing to wait in all, in milliseconds. It can only shorten the provider's `timeout.total`.
 static TIMEOUT: HeaderName = HeaderName::from_static("x-request-timeout-ms");
 
@@ -38,37 +38,38 @@ pub(super) fn total_timeout(client: &HeaderMap, configured: Duration) -> Duratio
 
 /// Copies what a vendor may see of a client's headers: those that any may, and `relayed`, which their dialect relays.
 pub(super) fn to_vendor(client: &HeaderMap, relayed: &[&'static str], out: &mut HeaderMap) {
-    let relayed = relayed.iter().map(|name| HeaderName::from_static(name));
-    for name in TO_VENDOR.iter().cloned().chain(relayed) {
-        if let Some(value) = client.get(&name) {
-            out.insert(name, value.clone());
-        }
-    }
-}
-
-/// Copies what a client may see of a vendor's headers. Anthropic's rate-limit headers become OpenAI's as well.
-pub(super) fn to_client(vendor: &HeaderMap, out: &mut HeaderMap) {
-    for (name, value) in vendor {
+    // Most clients send fewer headers than there are to look for. Of several with one name the first counts.
+    for (name, value) in client {
         let text = name.as_str();
-        if text.starts_with(RATE_LIMIT) || TO_CLIENT.contains(&text) {
-            out.insert(name.clone(), value.clone());
-        } else if let Some(limit) = text.strip_prefix(ANTHROPIC_RATE_LIMIT) {
-            out.insert(name.clone(), value.clone());
-            if let Some((_, openais)) = RATE_LIMITS.iter().find(|(anthropics, _)| *anthropics == limit) {
-                let value = if limit.ends_with("-reset") { until(value) } else { Some(value.clone()) };
-                value.map(|value| out.insert(HeaderName::from_static(openais), value));
-            }
+        if TO_VENDOR.contains(&text) || relayed.contains(&text) {
+            out.entry(name).or_insert_with(|| value.clone());
         }
     }
 }
 
-/// What a pass-through answer keeps of its vendor's headers, beside the above.
-pub(super) fn content(vendor: &HeaderMap, out: &mut HeaderMap) {
-    for name in [CONTENT_TYPE, http::header::CONTENT_DISPOSITION, http::header::CONTENT_ENCODING, http::header::CONTENT_RANGE] {
-        if let Some(value) = vendor.get(&name) {
-            out.insert(name, value.clone());
-        }
+/// Leaves of a vendor's headers what a client may see, and `content` of them. Anthropic's rate-limit headers become OpenAI's as well.
+pub(super) fn to_client(headers: &mut HeaderMap, content: &[HeaderName]) {
+    let may_pass = |name: &HeaderName| {
+        let text = name.as_str();
+        text.starts_with(RATE_LIMIT) || text.starts_with(ANTHROPIC_RATE_LIMIT) || TO_CLIENT.contains(&text) || content.contains(name)
+    };
+    // Most pass, and these need not be hashed again.
+    let held_back: SmallVec<[HeaderName; 12]> = headers.keys().filter(|name| !may_pass(name)).cloned().collect();
+    for name in &held_back {
+        headers.remove(name);
     }
+    let limits: Vec<(HeaderName, HeaderValue)> = headers.iter().filter_map(|(name, value)| openais_limit(name, value)).collect();
+    for (name, value) in limits {
+        headers.insert(name, value);
+    }
+}
+
+/// A rate-limit header of Anthropic's in OpenAI's words.
+fn openais_limit(name: &HeaderName, value: &HeaderValue) -> Option<(HeaderName, HeaderValue)> {
+    let limit = name.as_str().strip_prefix(ANTHROPIC_RATE_LIMIT)?;
+    let (_, openais) = RATE_LIMITS.iter().find(|(anthropics, _)| *anthropics == limit)?;
+    let value = if limit.ends_with("-reset") { until(value)? } else { value.clone() };
+    Some((HeaderName::from_static(openais), value))
 }
 
 /// What a pass-through request keeps of its client's headers, beside the above.
@@ -100,14 +101,17 @@ mod tests {
         }
         let mut out = HeaderMap::new();
         to_vendor(&client, &[], &mut out);
-        assert_eq!(out.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["idempotency-key", "traceparent"]);
+        assert_eq!(out.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["traceparent", "idempotency-key"]);
         let mut vendor = HeaderMap::new();
         for name in ["set-cookie", "server", "openai-organization", "x-ratelimit-limit-requests", "retry-after"] {
             vendor.insert(name, HeaderValue::from_static("v"));
         }
-        let mut out = HeaderMap::new();
-        to_client(&vendor, &mut out);
-        assert_eq!(out.len(), 2);
+        vendor.insert(CONTENT_TYPE, HeaderValue::from_static("v"));
+        let mut out = vendor.clone();
+        to_client(&mut out, &[]);
+        assert_eq!(out.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-ratelimit-limit-requests", "retry-after"]);
+        to_client(&mut vendor, &CONTENT);
+        assert_eq!(vendor.len(), 3);
     }
 
     #[test]
@@ -129,9 +133,9 @@ mod tests {
         let mut vendor = HeaderMap::new();
         vendor.insert("anthropic-ratelimit-requests-limit", HeaderValue::from_static("50"));
         vendor.insert("anthropic-ratelimit-requests-reset", HeaderValue::from_static("2020-01-01T00:00:00Z"));
-        let mut out = HeaderMap::new();
-        to_client(&vendor, &mut out);
-        assert_eq!(out["x-ratelimit-limit-requests"], "50");
-        assert_eq!(out["x-ratelimit-reset-requests"], "0s");
+        to_client(&mut vendor, &[]);
+        assert_eq!(vendor["x-ratelimit-limit-requests"], "50");
+        assert_eq!(vendor["x-ratelimit-reset-requests"], "0s");
+        assert_eq!(vendor.len(), 4);
     }
 }

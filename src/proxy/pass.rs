@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use http_body_util::BodyExt;
@@ -84,17 +84,13 @@ pub(super) async fn run(
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: None, idle, content_idle: idle, total, heartbeat: idle };
     let coding = head.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok());
-    let mut out = HeaderMap::with_capacity(12);
-    headers::to_client(&head.headers, &mut out);
     if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
-        headers::content(&head.headers, &mut out);
-        if let Some(length) = head.headers.get(CONTENT_LENGTH) {
-            out.insert(CONTENT_LENGTH, length.clone());
-        }
+        let mut headers = head.headers;
+        headers::to_client(&mut headers, &headers::CONTENT);
         attempt.content(false);
         meter.carry(attempt);
         let source = Source::new(body, None, 0, deadlines)?;
-        return Ok(Answer { status: head.status, headers: out, content: Content::Raw(Box::new(source)) });
+        return Ok(Answer { status: head.status, headers, content: Content::Raw(Box::new(source)) });
     }
     let source = Source::new(body, coding, MAX_ERROR, deadlines)?;
     let failed = single::refused_by_vendor(&target, &Response::from_parts(head, ()), source).await;

@@ -1,20 +1,23 @@
 //! What vendors say of their own limits: how many requests and tokens they would still take.
 
-use http::{HeaderMap, HeaderName};
+use http::{HeaderMap, HeaderValue};
 
-/// Headers that name the requests left, and those that name the tokens left. Of several the smallest counts.
-static REQUESTS: [HeaderName; 2] =
-    [HeaderName::from_static("x-ratelimit-remaining-requests"), HeaderName::from_static("anthropic-ratelimit-requests-remaining")];
-static TOKENS: [HeaderName; 2] =
-    [HeaderName::from_static("x-ratelimit-remaining-tokens"), HeaderName::from_static("anthropic-ratelimit-tokens-remaining")];
-
-/// The requests and the tokens left, where the vendor says so.
+/// The requests and the tokens left, where the vendor says so. Of several the smallest counts.
 pub(super) fn remaining(headers: &HeaderMap) -> (Option<u64>, Option<u64>) {
-    (least(headers, &REQUESTS), least(headers, &TOKENS))
+    let (mut requests, mut tokens) = (None, None);
+    for (name, value) in headers {
+        let least = match name.as_str() {
+            "x-ratelimit-remaining-requests" | "anthropic-ratelimit-requests-remaining" => &mut requests,
+            "x-ratelimit-remaining-tokens" | "anthropic-ratelimit-tokens-remaining" => &mut tokens,
+            _ => continue,
+        };
+        *least = [*least, number(value)].into_iter().flatten().min();
+    }
+    (requests, tokens)
 }
 
-fn least(headers: &HeaderMap, names: &[HeaderName]) -> Option<u64> {
-    names.iter().filter_map(|name| headers.get(name)?.to_str().ok()?.trim().parse().ok()).min()
+fn number(value: &HeaderValue) -> Option<u64> {
+    value.to_str().ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]
