@@ -72,6 +72,7 @@ pub struct ApiError {
 }
 
 impl ApiError {
+    #[cold]
     pub fn new(status: u16, kind: ErrorKind, fault: Fault, code: &'static str, message: impl Into<String>) -> Self {
         Self {
             status,
@@ -88,26 +89,31 @@ impl ApiError {
     }
 
     /// A 400 that names the field at fault.
+    #[cold]
     pub fn invalid(code: &'static str, param: impl Into<String>, message: impl Into<String>) -> Self {
         Self { param: Some(param.into()), ..Self::new(400, ErrorKind::InvalidRequest, Fault::Client, code, message) }
     }
 
     /// A 400 for a body that is not the JSON it should be.
+    #[cold]
     pub fn invalid_json(message: impl Into<String>) -> Self {
         Self::new(400, ErrorKind::InvalidRequest, Fault::Client, "invalid_json", message)
     }
 
     /// A 502 for an upstream answer that is cut, malformed or not of the vendor's format.
+    #[cold]
     pub fn upstream(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(502, ErrorKind::Upstream, Fault::Upstream, code, message)
     }
 
     /// A 504 for an upstream that did not answer in time.
+    #[cold]
     pub fn timeout(message: impl Into<String>) -> Self {
         Self::new(504, ErrorKind::Timeout, Fault::Upstream, "upstream_timeout", message)
     }
 
     /// A 500 for a fault of the sidecar's own.
+    #[cold]
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(500, ErrorKind::Internal, Fault::Sidecar, "internal_error", message)
     }

@@ -51,6 +51,7 @@ impl Skip {
         }
     }
 
+    #[cold]
     pub(super) fn into_error(self) -> ApiError {
         let told = |kind, code, message, wait| {
             let status = if kind == ErrorKind::RateLimit { 429 } else { 503 };
@@ -243,6 +244,7 @@ pub(super) fn is_open(target: &Target, now: Instant) -> bool {
 }
 
 /// A refusal as the client is told it.
+#[cold]
 fn refused(worker: &Worker, scope: &'static str, name: &str, limiter: &Limiter, refusal: &Refusal) -> ApiError {
     worker.runtime.metrics.rate_limit_hit(scope, name, refusal.kind.as_str());
     let whose = if scope == "client" { "this API key" } else { "the upstream" };

@@ -199,14 +199,17 @@ fn prepare(call: &Call, attempt: &Attempt, body: Parts) -> Result<http::Request<
     Ok(request)
 }
 
+#[cold]
 pub(super) fn refused_here(error: ApiError) -> Failed {
     Failed { class: AttemptClass::Deterministic, status: error.status, hopeless: true, error }
 }
 
+#[cold]
 pub(super) fn ambiguous(error: ApiError) -> Failed {
     Failed { class: AttemptClass::Ambiguous, status: error.status, hopeless: false, error }
 }
 
+#[cold]
 pub(super) fn send_failed(error: &SendError) -> Failed {
     // A certificate does not become valid by asking again, nor an address another.
     let hopeless = matches!(error.kind, SendErrorKind::TlsUntrusted | SendErrorKind::Inside);

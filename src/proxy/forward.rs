@@ -181,6 +181,7 @@ impl Forward<'_> {
         request
     }
 
+    #[cold]
     fn next(&self, failed: &Failed, at: usize, tried: u64, retries: u32) -> Next {
         let Some(target) = self.plan.get(at).map(|candidate| &candidate.target) else { return Next::GiveUp { denied: false } };
         let Failed { class, status, .. } = *failed;
@@ -232,6 +233,7 @@ impl Forward<'_> {
         fitting.next().map(|(index, candidate)| (index, &candidate.target))
     }
 
+    #[cold]
     fn give_up(&self, failed: Failed, denied: bool) -> GaveUp {
         let Failed { class, status, mut error, .. } = failed;
         let is_down = class.fall_back(status) && class != AttemptClass::Deterministic;
@@ -245,6 +247,7 @@ impl Forward<'_> {
 }
 
 impl Skips {
+    #[cold]
     fn note(&mut self, skip: Skip) {
         self.any_resting |= matches!(skip, Skip::Resting { .. });
         if self.soonest.as_ref().is_none_or(|soonest| skip.wait() < soonest.wait()) {

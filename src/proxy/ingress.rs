@@ -215,10 +215,12 @@ async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Byt
     Ok(rest.map(BytesMut::freeze).or(first).unwrap_or_default())
 }
 
+#[cold]
 fn malformed(message: &str) -> ApiError {
     ApiError::new(400, ErrorKind::InvalidRequest, Fault::Client, "malformed_body", message)
 }
 
+#[cold]
 fn too_large(limit: usize) -> ApiError {
     let message = format!("the body is larger than {limit} bytes (server.max_body)");
     ApiError::new(413, ErrorKind::RequestTooLarge, Fault::Client, "request_too_large", message)

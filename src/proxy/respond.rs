@@ -100,6 +100,7 @@ pub(super) fn finish(answer: Answer, mut meter: Box<Meter>) -> Response<Body> {
 }
 
 /// An error in the client's dialect.
+#[cold]
 pub(super) fn error(error: &ApiError, client: DialectId, allow: Option<&'static str>, mut meter: Box<Meter>) -> Response<Body> {
     let status = dialect(client).client_status(error);
     meter.set_status(status);

@@ -46,6 +46,7 @@ pub(super) fn of_answer(target: &Target, status: StatusCode, headers: &HeaderMap
 }
 
 /// A text without the provider's keys and host.
+#[cold]
 pub(super) fn redacted(provider: &Provider, message: &str) -> String {
     let exposed: Vec<_> = provider.credentials.iter().map(Credential::exposed).collect();
     let mut secrets: Vec<&str> = exposed.iter().map(AsRef::as_ref).collect();
@@ -54,6 +55,7 @@ pub(super) fn redacted(provider: &Provider, message: &str) -> String {
 }
 
 /// What the client is told of a request that got no answer; hosts and addresses stay in the log.
+#[cold]
 pub(super) fn of_send(error: &SendError) -> ApiError {
     tracing::debug!(%error, "no answer from the upstream");
     match error.kind {

@@ -34,10 +34,12 @@ pub enum SendErrorKind {
 }
 
 impl SendError {
+    #[cold]
     pub fn new(kind: SendErrorKind, cause: impl fmt::Display) -> Self {
         Self { kind, cause: cause.to_string() }
     }
 
+    #[cold]
     pub(super) fn from_hyper(error: &hyper::Error) -> Self {
         let kind = if error.is_user() {
             SendErrorKind::RequestBody

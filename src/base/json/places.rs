@@ -112,6 +112,7 @@ impl Reader<'_> {
     }
 
     /// What is wrong if the present byte cannot stand there.
+    #[cold]
     fn unexpected(&self) -> Flaw {
         let what = if self.at < self.text.len() { "unexpected character" } else { "unexpected end" };
         Flaw { what, at: self.at.min(self.text.len()) }
