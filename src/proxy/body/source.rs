@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http_body::SizeHint;
-use tokio::time::{Instant, Sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::decompress::{self, Decompressor};
 use crate::chat::ApiError;
@@ -44,7 +44,8 @@ pub(in crate::proxy) struct Source {
     last_byte: Instant,
     last_content: Instant,
     last_beat: Instant,
-    timer: Pin<Box<Sleep>>,
+    /// Made when nothing has come for the first time: most answers that are not streamed come with their heads.
+    timer: Option<Pin<Box<Sleep>>>,
     over: bool,
 }
 
@@ -58,19 +59,7 @@ impl Source {
             })?)),
         };
         let now = Instant::now();
-        let mut source = Self {
-            body,
-            decompressor,
-            deadlines,
-            last_byte: now,
-            last_content: now,
-            last_beat: now,
-            timer: Box::pin(tokio::time::sleep_until(now)),
-            over: false,
-        };
-        let first = source.next_deadline();
-        source.timer.as_mut().reset(first);
-        Ok(source)
+        Ok(Self { body, decompressor, deadlines, last_byte: now, last_content: now, last_beat: now, timer: None, over: false })
     }
 
     /// Content came: the deadline for the first is kept, that for the next begins.
@@ -82,7 +71,9 @@ impl Source {
     /// The body has to end by `at`, because all of the answer is there.
     pub(in crate::proxy) fn end_by(&mut self, at: Instant) {
         self.deadlines.total = self.deadlines.total.min(at);
-        self.timer.as_mut().reset(at);
+        if let Some(timer) = &mut self.timer {
+            timer.as_mut().reset(at);
+        }
     }
 
     pub(in crate::proxy) fn is_over(&self) -> bool {
@@ -134,7 +125,10 @@ impl Source {
 
     /// The timer is moved only when it fires: bytes just leave their time.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, ApiError>> {
-        while self.timer.as_mut().poll(cx).is_ready() {
+        if self.timer.is_none() {
+            self.timer = Some(Box::pin(sleep_until(self.next_deadline())));
+        }
+        while self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
             let now = Instant::now();
             let passed = |at: Instant| at <= now;
             let d = &self.deadlines;
@@ -153,7 +147,9 @@ impl Source {
                 self.last_beat = now;
             }
             let next = self.next_deadline();
-            self.timer.as_mut().reset(next);
+            if let Some(timer) = &mut self.timer {
+                timer.as_mut().reset(next);
+            }
             if quiet {
                 return Poll::Ready(Ok(Item::Quiet));
             }
