@@ -2,6 +2,7 @@
 //! the client wants it, whatever the vendor made of that wish.
 
 use bytes::{Bytes, BytesMut};
+use futures_util::FutureExt;
 use http::HeaderValue;
 use http::header::{CONTENT_TYPE, HeaderMap};
 use tokio::time::Instant;
@@ -41,7 +42,7 @@ impl Arriving<'_> {
     pub(super) async fn take(self: Box<Self>, attempt: &mut Attempt) -> Taken {
         match (self.terms.call.view.stream, self.streamed) {
             (true, true) => self.stream(attempt).await,
-            (true, false) => self.whole_as_stream(attempt).await,
+            (true, false) => self.whole_as_stream(attempt).boxed().await,
             (false, _) => self.whole(attempt).await,
         }
     }

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use http::{Method, Response};
 use tokio::time::Instant;
@@ -75,7 +76,7 @@ pub(super) async fn exchange(terms: Terms<'_>, mut attempt: Box<Attempt>) -> Res
     let asked = match terms.call.asked {
         Asked::Chat => ask(terms, &mut attempt).await,
         // In a box: a chat request need not be as large.
-        Asked::Embeddings(_) | Asked::Rerank(_) => Box::pin(beside::ask(terms, &mut attempt)).await,
+        Asked::Embeddings(_) | Asked::Rerank(_) => beside::ask(terms, &mut attempt).boxed().await,
     };
     match asked {
         Ok((answer, usage, dropped)) => Ok(Accepted { answer, attempt: Some(attempt), usage, dropped }),
@@ -113,7 +114,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     if !head.status.is_success() {
         let status = head.status.as_u16();
         // In a box, as few answers are errors.
-        let error = Box::pin(vendor_error::read(&target, &Response::from_parts(head, ()), source)).await;
+        let error = vendor_error::read(&target, &Response::from_parts(head, ()), source).boxed().await;
         return Err(Failed { class: classify::answer(status, &error), status, hopeless: false, error });
     }
     let mut reply = call.reply(&target.model);

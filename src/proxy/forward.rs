@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::admit::{self, Skip};
@@ -39,7 +40,7 @@ pub(super) async fn run(
     mirror::begin(worker, snapshot, &call);
     let answered = Forward { terms, plan, most, meter, asked: Vec::new() }.answer().await;
     let answered = match answered {
-        Err(GaveUp { error, is_down: true }) => Box::pin(degraded::serve(terms, meter, error)).await,
+        Err(GaveUp { error, is_down: true }) => degraded::serve(terms, meter, error).boxed().await,
         Err(GaveUp { error, .. }) => Err(error),
         Ok(accepted) => Ok(accepted),
     };

@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::admit;
@@ -26,7 +27,7 @@ pub(super) async fn race(
     match hedge.and_then(|hedge| Some((hedge, wait(hedge, &attempt.target)?))) {
         None => exchange(terms, attempt).await,
         // In a box: the many requests without a hedge need not be as large as those with one.
-        Some((hedge, after)) => Box::pin(hedged(terms, attempt, hedge, after, next, meter)).await,
+        Some((hedge, after)) => hedged(terms, attempt, hedge, after, next, meter).boxed().await,
     }
 }
 

@@ -48,6 +48,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 
@@ -118,10 +119,11 @@ async fn serve(worker: &Arc<Worker>, request: Box<Request<Incoming>>, meter: &mu
     let caller = Caller { worker, snapshot: &snapshot, client: client.as_deref() };
     match route {
         Route::Chat { dialect, address } => caller.chat(dialect, address.into_owned(), request, meter).await,
-        // In a box: a chat request need not be as large as these.
+        // In a box: a chat request need not be as large as these. And behind a pointer, so that their code is not in between its own.
+        // The same is done wherever few requests go another way.
         other => {
             let other = other.into_owned();
-            Box::pin(caller.other(other, request, meter)).await
+            caller.other(other, request, meter).boxed().await
         }
     }
 }

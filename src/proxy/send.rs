@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderName};
 use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
@@ -30,7 +31,7 @@ pub(super) async fn send(
 ) -> Result<Response<Body>, Failed> {
     match provider.credentials.get(credential).map(|credential| &credential.kind) {
         // In a box: the many requests by a key need not be as large as those by a token.
-        Some(CredentialKind::Tokens(tokens)) => Box::pin(by_token(worker, provider, tokens, request, by)).await,
+        Some(CredentialKind::Tokens(tokens)) => by_token(worker, provider, tokens, request, by).boxed().await,
         _ => in_time(worker, provider, request, by).await,
     }
 }

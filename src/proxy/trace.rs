@@ -123,6 +123,7 @@ impl AttemptTrace {
     }
 
     /// What became of it.
+    #[cold]
     pub(super) fn end(self, target: &Target, end: &End) -> Span {
         let now = Instant::now();
         let provider = &*target.provider;

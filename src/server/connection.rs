@@ -48,13 +48,13 @@ pub(super) async fn serve(
     let _ = stream.set_nodelay(true);
     let Some(tls) = tls else {
         return match preface::is_http2(&stream, server.keep_alive.max(server.header_timeout), server.header_timeout).await {
-            Ok(true) => Box::pin(serve_http2(stream, worker, overload, phase)).await,
+            Ok(true) => serve_http2(stream, worker, overload, phase).boxed().await,
             Ok(false) => serve_http1(stream, worker, overload, &server, phase).await,
             Err(_) => {}
         };
     };
     // In a box: the many plain connections shall not be as large as these.
-    Box::pin(serve_tls(stream, tls, worker, overload, server, phase)).await;
+    serve_tls(stream, tls, worker, overload, server, phase).boxed().await;
 }
 
 async fn serve_tls(

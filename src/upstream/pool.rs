@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use http::{Request, Response};
 use parking_lot::Mutex;
 use tokio::time::Instant;
@@ -54,7 +55,7 @@ impl Pool {
             }
         }
         // In a box: the many requests that find a connection need not be as large as those that open one.
-        Box::pin(send_anew(&pool, origin, request, connect_limit)).await
+        send_anew(&pool, origin, request, connect_limit).boxed().await
     }
 
     /// Closes what has been idle for too long. Called now and then by the worker.

@@ -32,6 +32,7 @@ impl Meter {
     }
 
     /// Hands the request's span to the exporter.
+    #[cold]
     pub(super) fn export(&self, trace: Trace, capture: Option<Box<Capture>>, ended: &Ended<'_>) {
         let mut attributes = self.attributes(ended);
         if let Some(capture) = capture {
