@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::memchr2;
+use super::special;
 
 /// The deepest nesting that is accepted.
 const MAX_DEPTH: u32 = 128;
@@ -227,7 +227,7 @@ impl Reader<'_> {
         self.at += 1;
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let plain = memchr2(b'"', b'\\', rest);
+            let plain = special(rest);
             if self.has_controls {
                 let plain = rest.get(..plain.unwrap_or(rest.len())).unwrap_or_default();
                 if let Some(control) = plain.iter().position(|byte| *byte < b' ') {
