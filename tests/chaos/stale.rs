@@ -87,8 +87,9 @@ async fn r40_http1_connections_closed_at_random_send_nothing_twice() {
         ),
     );
     // A request that crosses its connection's end may have been worked on. It is told as an error, not sent again; timers that
-    // fire together make this much more frequent here than elsewhere.
-    assert!(reset * 3 < upstream.record().hung_up, "{reset} of {}", told.len());
+    // fire together make this much more frequent here than elsewhere: a third of the ends, the more the slower the build is. A pool that
+    // did not notice that a connection has ended would lose a request with each.
+    assert!(reset * 2 < upstream.record().hung_up, "{reset} of {}", upstream.record().hung_up);
     invariants::check(&sidecar, &[&upstream], &told).await;
 }
 
