@@ -58,6 +58,12 @@ pub(super) fn to_client(headers: &mut HeaderMap, content: &[HeaderName]) {
     for name in &held_back {
         headers.remove(name);
     }
+    // Of several with one name the last counts: two lengths are none.
+    if headers.len() > headers.keys_len() {
+        for (name, value) in &std::mem::take(headers) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
     let limits: Vec<(HeaderName, HeaderValue)> = headers.iter().filter_map(|(name, value)| openais_limit(name, value)).collect();
     for (name, value) in limits {
         headers.insert(name, value);
@@ -112,6 +118,17 @@ mod tests {
         assert_eq!(out.keys().map(HeaderName::as_str).collect::<Vec<_>>(), ["x-ratelimit-limit-requests", "retry-after"]);
         to_client(&mut vendor, &CONTENT);
         assert_eq!(vendor.len(), 3);
+    }
+
+    #[test]
+    fn of_a_repeated_header_the_last_is_told() {
+        let mut vendor = HeaderMap::new();
+        for (name, value) in [(CONTENT_LENGTH, "5"), (CONTENT_LENGTH, "7"), (http::header::RETRY_AFTER, "1")] {
+            vendor.append(name, HeaderValue::from_static(value));
+        }
+        to_client(&mut vendor, &CONTENT);
+        assert_eq!(vendor.get_all(CONTENT_LENGTH).iter().collect::<Vec<_>>(), ["7"]);
+        assert_eq!(vendor.len(), 2);
     }
 
     #[test]
