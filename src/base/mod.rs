@@ -12,3 +12,4 @@ pub mod raw;
 pub mod secret;
 pub mod service_tier;
 pub mod sync;
+pub mod yaml;

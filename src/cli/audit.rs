@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
-use super::ConfigFile;
+use super::{ConfigFile, out};
 use crate::app;
 use crate::store::{Entry, Store, verify};
 
@@ -32,7 +32,7 @@ pub fn run(command: AuditCommand) -> anyhow::Result<()> {
         AuditCommand::Verify(options) => check(&options),
         AuditCommand::Export(file) => {
             for entry in entries(&app::store::of_file(file.config)?)? {
-                println!("{}", serde_json::to_string(&entry)?);
+                out::line(serde_json::to_string(&entry)?);
             }
             Ok(())
         }
@@ -47,7 +47,7 @@ fn check(options: &Verify) -> anyhow::Result<()> {
         bail!("no entry has the hash {head}: something was cut off or written anew");
     }
     match verify(entries) {
-        Ok(end) => println!("{} entries, nothing was changed; head {}", end.entries, end.head),
+        Ok(end) => out::line(format_args!("{} entries, nothing was changed; head {}", end.entries, end.head)),
         Err(seq) => bail!("entry {seq} is not what was written, or is missing"),
     }
     Ok(())

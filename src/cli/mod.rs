@@ -1,9 +1,10 @@
 //! The command line.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "these are the answers of commands to the person who typed them")]
+#![expect(clippy::print_stderr, reason = "these are the answers of commands to the person who typed them")]
 #![expect(clippy::disallowed_methods, reason = "a command has its process to itself")]
 
 mod audit;
 mod inject;
+mod out;
 mod secret;
 
 use std::io::{Read, Write};
@@ -128,14 +129,14 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(Serve { file, overrides }) => finish(app::serve(file.config, overrides)),
         Command::Check(file) => check(file),
         Command::Schema => {
-            println!("{:#}", config::schema());
+            out::text(config::SCHEMA);
             ExitCode::SUCCESS
         }
         Command::Vendors { markdown, json } => {
             match (markdown, json) {
-                (true, _) => print!("{}", table::markdown()),
-                (_, true) => println!("{:#}", table::json()),
-                _ => print!("{}", table::text()),
+                (true, _) => out::text(table::markdown()),
+                (_, true) => out::line(format_args!("{:#}", table::json())),
+                _ => out::text(table::text()),
             }
             ExitCode::SUCCESS
         }
@@ -182,10 +183,11 @@ fn check(file: ConfigFile) -> ExitCode {
     match checked {
         Ok(config) => {
             for warning in &config.warnings {
-                println!("{warning}");
+                out::line(warning);
             }
             let place = path.map_or_else(|| "environment".to_owned(), |path| path.display().to_string());
-            println!("{place}: valid; {} providers, {} model aliases", config.providers.len(), config.models.len());
+            let (providers, aliases) = (config.providers.len(), config.models.len());
+            out::line(format_args!("{place}: valid; {providers} providers, {aliases} model aliases"));
             ExitCode::SUCCESS
         }
         Err(failed) => {
@@ -220,6 +222,6 @@ fn ask_health(admin: &str) -> anyhow::Result<()> {
 
 fn told(status: u16) -> anyhow::Result<()> {
     anyhow::ensure!(status == 200, "the sidecar is not ready (status {status})");
-    println!("ready");
+    out::line("ready");
     Ok(())
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail, ensure};
 use clap::{Args, Subcommand};
 
-use super::ConfigFile;
+use super::{ConfigFile, out};
 use crate::app;
 use crate::base::secret::Secret;
 use crate::config::{SealedValues, record};
@@ -69,7 +69,7 @@ pub fn run(command: SecretCommand) -> anyhow::Result<()> {
 fn keygen(options: &Keygen) -> anyhow::Result<()> {
     let key = seal::new_key()?;
     let Some(path) = &options.out else {
-        println!("{}", key.expose());
+        out::line(key.expose());
         return Ok(());
     };
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
@@ -93,7 +93,7 @@ fn encrypt(options: &Encrypt) -> anyhow::Result<()> {
     input.by_ref().take(LONGEST).read_to_string(&mut text).context("standard input cannot be read")?;
     let value = text.trim_end_matches(['\r', '\n']);
     ensure!(!value.is_empty(), "standard input holds no value");
-    println!("{}", sealer.seal(&record(place), &Secret::new(value))?);
+    out::line(sealer.seal(&record(place), &Secret::new(value))?);
     Ok(())
 }
 
@@ -116,7 +116,7 @@ fn rotate(options: &Rotate) -> anyhow::Result<()> {
                 eprintln!("{}: comes from the environment or a file of its own; encrypt it anew there", shown());
             }
             Some(new) => {
-                println!("{}", shown());
+                out::line(shown());
                 let change = (value.text.clone(), new);
                 match changes.iter_mut().find(|(path, _)| path == file) {
                     Some((_, changes)) => changes.push(change),
@@ -130,7 +130,7 @@ fn rotate(options: &Rotate) -> anyhow::Result<()> {
         replace(file, changes).with_context(|| format!("{} cannot be changed", file.display()))?;
     }
     let changed: usize = changes.iter().map(|(_, changes)| changes.len()).sum();
-    println!("{changed} values encrypted anew, {kept} were already, by the key {}", sealer.key_id());
+    out::line(format_args!("{changed} values encrypted anew, {kept} were already, by the key {}", sealer.key_id()));
     ensure!(left == 0, "{left} values could not be encrypted anew, as they do not stand in the configuration's own files");
     Ok(())
 }

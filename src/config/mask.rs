@@ -24,14 +24,14 @@ pub struct Mask {
     /// searched a thousand times. `None` where they cannot be searched for, and nothing is shown.
     secrets: Option<AhoCorasick>,
     /// Keys whose values may be shown.
-    harmless: Vec<String>,
+    harmless: Vec<&'static str>,
 }
 
 impl Mask {
     /// `known_keys` are the keys of the configuration, from its schema.
-    pub fn new(mut secrets: Vec<String>, known_keys: Vec<String>) -> Self {
+    pub fn new(mut secrets: Vec<String>, known_keys: impl Iterator<Item = &'static str>) -> Self {
         secrets.retain(|secret| secret.len() >= SHORTEST_SECRET);
-        let harmless = known_keys.into_iter().filter(|key| !SECRET_KEYS.contains(&key.as_str())).collect();
+        let harmless = known_keys.filter(|key| !SECRET_KEYS.contains(key)).collect();
         Self { secrets: AhoCorasick::new(secrets).ok(), harmless }
     }
 
@@ -57,7 +57,7 @@ impl Mask {
     pub fn is_harmless(&self, path: &str) -> bool {
         let last = path.rsplit('.').next().unwrap_or_default();
         let name = last.split('[').next().unwrap_or_default();
-        self.harmless.iter().any(|key| key == name)
+        self.harmless.contains(&name)
     }
 
     fn known(&self, text: &str) -> Vec<Range<usize>> {
@@ -74,7 +74,7 @@ impl Mask {
             let Some(text) = line.get(token.clone()) else { continue };
             let after = line.get(token.end..).unwrap_or_default();
             if is_key(after) {
-                harmless = self.harmless.iter().any(|key| key == text.trim_matches(['"', '\'']));
+                harmless = self.harmless.contains(&text.trim_matches(['"', '\'']));
             } else if !harmless && !is_reference(text) {
                 hidden.push(token);
             }
@@ -206,8 +206,8 @@ mod tests {
     use super::*;
 
     fn mask() -> Mask {
-        let known = ["api_key", "type", "base_url", "providers", "model", "models", "provider", "name", "key"].map(str::to_owned);
-        Mask::new(vec!["canary-from-env".into(), "abc".into()], known.into())
+        let known = ["api_key", "type", "base_url", "providers", "model", "models", "provider", "name", "key"];
+        Mask::new(vec!["canary-from-env".into(), "abc".into()], known.into_iter())
     }
 
     fn line(text: &str) -> String {

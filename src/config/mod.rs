@@ -44,7 +44,7 @@ pub use level::wrong_level;
 pub use load::{STORE, boot, load, load_over, sealed_values};
 pub use overrides::Overrides;
 pub use rate::Rate;
-pub use schema::schema;
+pub use schema::SCHEMA;
 pub use sealed::{Found, MakeSealer, SealedValues, record};
 pub use source::Source;
 pub use types::*;

@@ -7,6 +7,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 
 use super::{Family, Layout};
+use crate::base::yaml;
 use crate::chat::DialectId;
 use crate::config::{Cloud, VendorFacts};
 use crate::dialect::Quirks;
@@ -16,7 +17,7 @@ use crate::price;
 
 static ROWS: LazyLock<Vec<Vendor>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the texts are part of the program, and a test reads them")]
-    let read = |text| serde_yaml::from_str::<Vec<Vendor>>(text).expect("a file of the catalogue");
+    let read = |text| yaml::read::<Vec<Vendor>>(text).expect("a file of the catalogue");
     [include_str!("catalogue.yaml"), include_str!("compatible.yaml")].into_iter().flat_map(read).collect()
 });
 

@@ -6,11 +6,12 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::yaml;
 use crate::dialect::Quirks;
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
-    serde_yaml::from_str(include_str!("models.yaml")).expect("models.yaml")
+    yaml::read(include_str!("models.yaml")).expect("models.yaml")
 });
 
 /// Facts from a version of a family on.

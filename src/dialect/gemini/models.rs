@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::yaml;
 use crate::dialect::Quirks;
 use crate::dialect::quirks::fits;
 
 static ROWS: LazyLock<Vec<Row>> = LazyLock::new(|| {
     #[expect(clippy::expect_used, reason = "the text is part of the program, and a test reads it")]
-    serde_yaml::from_str(include_str!("models.yaml")).expect("models.yaml")
+    yaml::read(include_str!("models.yaml")).expect("models.yaml")
 });
 
 /// Facts of the models with these names.
