@@ -7,7 +7,7 @@ FROM rust:1.95-bookworm AS build
 WORKDIR /src
 COPY . .
 # Static: nothing but the binary is needed to run it.
-ENV RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static"
+ENV RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0"
 RUN target="$(rustc -vV | sed -n 's/^host: //p')" \
     && cargo build --locked --release --target "$target" \
     && install -D "target/$target/release/llm-sidecar" /out/llm-sidecar

@@ -72,7 +72,7 @@ test-apiserver: setup-rust ## the injector and its chart in a real API server (b
 # The image's binary needs no libraries. IMAGE_PROFILE=ci is quickly built, and nearly as small and fast.
 IMAGE_PROFILE ?= release
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-STATIC = RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static" $(CARGO) build --locked --target $(HOST)
+STATIC = RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0" $(CARGO) build --locked --target $(HOST)
 
 .PHONY: image
 image: setup-rust ## an OCI image in target/image, without a daemon, with its bill of materials; says its size (IMAGE_PROFILE=ci: quickly)
@@ -128,11 +128,17 @@ bench: setup-rust ## compares direct, nginx and the proxy on this machine, and p
 pgo: setup-rust ## a release that is optimized by a profile of requests, in target/pgo/llm-sidecar (PGO="--cpu x86-64-v3")
 	benches/pgo $(PGO)
 
+.PHONY: layout
+layout: setup-rust ## makes layout.ld anew: the functions that every process runs, which the linker puts together
+	scripts/setup instructions
+	scripts/layout
+
 .PHONY: count
 count: setup-rust ## the instructions that a request, a chunk and a reload take, against a baseline (COUNT="--update" takes over a new one)
 	scripts/setup instructions
 	$(CARGO) build --locked --profile ci
 	benches/instructions/run --binary $(CI_BIN) $(COUNT)
+	scripts/layout --check $(CI_BIN)
 
 .PHONY: lint
 lint: setup-rust ## formatting and lints, warnings are errors

@@ -1,4 +1,5 @@
-//! Compresses the dashboard's files ahead, so that the binary carries them small and no request pays for it.
+//! Compresses the dashboard's files ahead, so that the binary carries them small and no request pays for it, and has the linker put
+//! together what every process runs.
 #![expect(clippy::expect_used, clippy::panic, reason = "a build that cannot go on has to stop, and cargo reads what it prints")]
 
 use std::fmt::Write as _;
@@ -9,8 +10,26 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 
 const FOLDER: &str = "src/admin/ui/assets";
+const LAYOUT: &str = "layout.ld";
 
 fn main() {
+    compress();
+    lay_out();
+}
+
+/// By the list that `scripts/layout` makes. The kernel maps code in pieces of 64 KiB; scattered, a quarter of the code would have most of
+/// it in the memory of a process that has nothing to do.
+fn lay_out() {
+    println!("cargo::rerun-if-changed={LAYOUT}");
+    let given = |name| std::env::var(name).unwrap_or_default();
+    // These linkers read no scripts.
+    let reads = !["mold", "gold", "wild"].iter().any(|linker| (given("CARGO_ENCODED_RUSTFLAGS") + &given("RUSTC_LINKER")).contains(linker));
+    if given("CARGO_CFG_TARGET_OS") == "linux" && reads {
+        println!("cargo::rustc-link-arg-bins=-T{}", Path::new(&given("CARGO_MANIFEST_DIR")).join(LAYOUT).display());
+    }
+}
+
+fn compress() {
     println!("cargo::rerun-if-changed={FOLDER}");
     let out = std::env::var("OUT_DIR").expect("cargo names the folder");
     let mut names: Vec<String> = fs::read_dir(FOLDER)

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "compare"))
@@ -82,8 +83,8 @@ ANTHROPIC_END = (
 class Exchange:
     """One sidecar, one client's connection, one vendor's."""
 
-    def __init__(self, binary: Path, folder: Path, profile: Path) -> None:
-        self.binary, self.profile = binary, profile
+    def __init__(self, binary: Path, folder: Path, profile: Path, options: Sequence[str] = ()) -> None:
+        self.binary, self.profile, self.options = binary, profile, options
         self.vendor_listener = socket.create_server(("127.0.0.1", 0))
         self.vendor_listener.settimeout(PATIENCE)
         self.port, self.admin = proxies.free_port(), proxies.free_port()
@@ -96,7 +97,7 @@ class Exchange:
         self.vendor: socket.socket | None = None
 
     def __enter__(self) -> Exchange:
-        callgrind = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={self.profile}"]
+        callgrind = ["valgrind", "--tool=callgrind", "--quiet", f"--callgrind-out-file={self.profile}", *self.options]
         command = [*callgrind, str(self.binary), "serve", "--config", str(self.config)]
         # valgrind counts a string move byte by byte, which no processor does: copies are to be made by vectors.
         environment = os.environ | {"GLIBC_TUNABLES": "glibc.cpu.x86_rep_movsb_threshold=1073741824"}
