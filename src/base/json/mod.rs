@@ -2,6 +2,7 @@
 //! valid gives `None` or a wrong place, never a panic: only what a parser has accepted belongs here.
 
 mod places;
+mod quotes;
 pub mod write;
 
 use std::ops::Range;

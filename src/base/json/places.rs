@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::quotes::Quotes;
 use super::special;
 
 /// The deepest nesting that is accepted.
@@ -65,7 +66,7 @@ impl Places {
     /// The same of a text.
     pub fn of(text: &str, depth: u32) -> Result<Self, Flaw> {
         let text = text.as_bytes();
-        let mut reader = Reader { text, at: 0, has_controls: has_controls(text), places: Vec::with_capacity(32), most: depth };
+        let mut reader = Reader { text, at: 0, quotes: Quotes::new(text), places: Vec::with_capacity(32), most: depth };
         reader.blanks();
         reader.value(0)?;
         reader.blanks();
@@ -86,15 +87,10 @@ impl Places {
     }
 }
 
-/// Most texts have none at all, and then no string needs to be searched for them.
-fn has_controls(text: &[u8]) -> bool {
-    text.iter().fold(u8::MAX, |least, byte| least.min(*byte)) < b' '
-}
-
 struct Reader<'t> {
     text: &'t [u8],
     at: usize,
-    has_controls: bool,
+    quotes: Quotes<'t>,
     places: Vec<Place>,
     /// Places are kept down to this depth.
     most: u32,
@@ -225,17 +221,25 @@ impl Reader<'_> {
     /// From the first quote to behind the last one.
     fn string(&mut self) -> Result<(), Flaw> {
         self.at += 1;
+        match self.quotes.end(self.at) {
+            Some(quote) => {
+                self.at = quote + 1;
+                Ok(())
+            }
+            None => self.rest_of_string(),
+        }
+    }
+
+    /// From behind the first quote, piece by piece: it has escapes of the form `\u1234` or a flaw, or a control character is near.
+    fn rest_of_string(&mut self) -> Result<(), Flaw> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let plain = special(rest);
-            if self.has_controls {
-                let plain = rest.get(..plain.unwrap_or(rest.len())).unwrap_or_default();
-                if let Some(control) = plain.iter().position(|byte| *byte < b' ') {
-                    self.at += control;
-                    return Err(self.unexpected());
-                }
+            let plain = special(rest).unwrap_or(rest.len());
+            if let Some(control) = rest.iter().take(plain).position(|byte| *byte < b' ') {
+                self.at += control;
+                return Err(self.unexpected());
             }
-            self.at += plain.unwrap_or(rest.len());
+            self.at += plain;
             match self.peek() {
                 Some(b'"') => break,
                 Some(_) => self.escape()?,
