@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -121,45 +121,32 @@ impl Body {
 
     /// The next bytes; `None` at the clean end. Trailers are passed over.
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
-        if let Poll::Ready(ready) = self.poll_incoming(cx) {
-            return Poll::Ready(ready);
-        }
-        let Source::Http1 { connection, .. } = &mut self.source else { return Poll::Pending };
-        let polled = connection.poll(cx);
-        // The connection may just have handed something over.
-        match (self.poll_incoming(cx), polled) {
-            (Poll::Ready(ready), _) => Poll::Ready(ready),
-            (Poll::Pending, Poll::Pending) => Poll::Pending,
-            (Poll::Pending, Poll::Ready(result)) => {
-                self.source = Source::Over;
-                let closed = || SendError::new(SendErrorKind::Reset, "the connection closed within the body");
-                Poll::Ready(Some(Err(result.err().unwrap_or_else(closed))))
-            }
-        }
-    }
-
-    fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
-        loop {
-            return match Pin::new(&mut self.incoming).poll_frame(cx) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                    Ok(data) => {
-                        if self.incoming.is_end_stream() {
-                            self.release();
-                        }
-                        Poll::Ready(Some(Ok(data)))
-                    }
-                    Err(_trailers) => continue,
-                },
-                Poll::Ready(Some(Err(error))) => {
-                    self.source = Source::Over;
-                    Poll::Ready(Some(Err(SendError::from_hyper(&error))))
-                }
-                Poll::Ready(None) => {
+        let Self { incoming, source } = self;
+        let polled = match source {
+            Source::Http1 { connection, .. } => connection.drive(cx, |cx| poll_incoming(incoming, cx)),
+            Source::Http2 { .. } | Source::Over => poll_incoming(incoming, cx).map(Ok),
+        };
+        let Poll::Ready(ready) = polled else { return Poll::Pending };
+        match ready {
+            Ok(Some(Ok(data))) => {
+                if self.incoming.is_end_stream() {
                     self.release();
-                    Poll::Ready(None)
                 }
-            };
+                Poll::Ready(Some(Ok(data)))
+            }
+            Ok(None) => {
+                self.release();
+                Poll::Ready(None)
+            }
+            Ok(Some(Err(error))) => {
+                self.source = Source::Over;
+                Poll::Ready(Some(Err(SendError::from_hyper(&error))))
+            }
+            Err(closed) => {
+                self.source = Source::Over;
+                let within = || SendError::new(SendErrorKind::Reset, "the connection closed within the body");
+                Poll::Ready(Some(Err(closed.unwrap_or_else(within))))
+            }
         }
     }
 
@@ -170,6 +157,18 @@ impl Body {
             if connection.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 pool.put(connection);
             }
+        }
+    }
+}
+
+/// The next piece of a body that is data.
+fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+    loop {
+        let Some(frame) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) else { return Poll::Ready(None) };
+        match frame.map(Frame::into_data) {
+            Ok(Ok(data)) => return Poll::Ready(Some(Ok(data))),
+            Ok(Err(_trailers)) => {}
+            Err(error) => return Poll::Ready(Some(Err(error))),
         }
     }
 }

@@ -5,6 +5,7 @@ mod body;
 mod connect;
 mod error;
 mod fetch;
+mod gate;
 mod http1;
 mod http2;
 mod lookup;

@@ -8,3 +8,5 @@ pub mod base {
 pub mod keyed;
 #[path = "../../../src/limit/permits.rs"]
 pub mod permits;
+#[path = "../../../src/upstream/gate.rs"]
+pub mod gate;

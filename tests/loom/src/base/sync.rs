@@ -1,10 +1,29 @@
 //! What the project's `base::sync` offers, as loom's types.
 
 use std::ops::Deref;
+use std::task::Waker;
 
 use loom::sync::MutexGuard;
 use loom::sync::atomic::AtomicUsize;
-pub use loom::sync::atomic::{AtomicU64, Ordering};
+pub use loom::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// Takes a waker like futures-util's: by reference.
+#[derive(Debug)]
+pub struct AtomicWaker(loom::future::AtomicWaker);
+
+impl AtomicWaker {
+    pub fn new() -> Self {
+        Self(loom::future::AtomicWaker::new())
+    }
+
+    pub fn register(&self, waker: &Waker) {
+        self.0.register_by_ref(waker);
+    }
+
+    pub fn wake(&self) {
+        self.0.wake();
+    }
+}
 
 /// Locks like parking_lot's: without an error.
 #[derive(Debug)]
