@@ -134,7 +134,7 @@ layout: setup-rust ## makes layout.ld anew: the functions that every process run
 	scripts/layout
 
 .PHONY: count
-count: setup-rust ## the instructions that a request, a chunk and a reload take, against a baseline (COUNT="--update" takes over a new one)
+count: setup-rust ## the instructions that a request, a chunk and a reload take, against a baseline, and whether layout.ld still fits (COUNT="--update" takes over a new one)
 	scripts/setup instructions
 	$(CARGO) build --locked --profile ci
 	benches/instructions/run --binary $(CI_BIN) $(COUNT)

@@ -17,7 +17,7 @@ fn main() {
     lay_out();
 }
 
-/// By the list that `scripts/layout` makes. The kernel maps code in pieces of 64 KiB; scattered, a quarter of the code would have most of
+/// By the list that `scripts/layout` makes. The kernel maps code in pieces of 64 KiB; scattered, a fifth of the code would have most of
 /// it in the memory of a process that has nothing to do.
 fn lay_out() {
     println!("cargo::rerun-if-changed={LAYOUT}");

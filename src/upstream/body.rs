@@ -123,7 +123,7 @@ impl Body {
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
         let Self { incoming, source } = self;
         let polled = match source {
-            Source::Http1 { connection, .. } => connection.drive(cx, |cx| poll_incoming(incoming, cx)),
+            Source::Http1 { connection, .. } => connection.driver.drive(cx, |cx| poll_incoming(incoming, cx)),
             Source::Http2 { .. } | Source::Over => poll_incoming(incoming, cx).map(Ok),
         };
         let Poll::Ready(ready) = polled else { return Poll::Pending };
@@ -154,7 +154,7 @@ impl Body {
     fn release(&mut self) {
         if let Source::Http1 { mut connection, pool } = std::mem::replace(&mut self.source, Source::Over) {
             // Let the connection take note that the answer is over.
-            if connection.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            if connection.driver.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
                 pool.put(connection);
             }
         }

@@ -3,6 +3,7 @@
 
 mod body;
 mod connect;
+mod driver;
 mod error;
 mod fetch;
 mod gate;

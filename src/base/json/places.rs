@@ -230,7 +230,7 @@ impl Reader<'_> {
         }
     }
 
-    /// From behind the first quote, piece by piece: it has escapes of the form `\u1234` or a flaw, or a control character is near.
+    /// From behind the first quote, piece by piece: it has escapes of the form `\u1234`, or a flaw.
     fn rest_of_string(&mut self) -> Result<(), Flaw> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
