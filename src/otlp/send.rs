@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::proto::Exported;
 use crate::config::{Otlp, OtlpProtocol};
-use crate::upstream::{Origin, Origins, Pool, Reach, RequestBody, unary};
+use crate::upstream::{Expect, Origin, Origins, Pool, Reach, RequestBody, unary};
 
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("llm-sidecar/", env!("CARGO_PKG_VERSION")));
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
@@ -100,7 +100,7 @@ impl Collector {
 
     async fn by_http(&self, origin: &Arc<Origin>, request: Request<RequestBody>) -> Result<u64, Unsent> {
         let unanswered = |error: crate::upstream::SendError| again(None, error.to_string());
-        let response = self.pool.send(origin, Box::new(request), CONNECT_LIMIT).await.map_err(unanswered)?;
+        let response = self.pool.send(origin, Box::new(request), Expect::Whole, CONNECT_LIMIT).await.map_err(unanswered)?;
         let (status, wait) = (response.status(), retry_after(response.headers()));
         let body = response.into_body().collect(MAX_ANSWER).await.map_err(unanswered)?;
         match status.as_u16() {

@@ -24,6 +24,7 @@ use crate::chat::{ApiError, ErrorKind, Fault, Usage};
 use crate::dialect::side::{Asking, Sent};
 use crate::dialect::{To, embeddings, rerank};
 use crate::runtime::{Candidate, Snapshot, Target};
+use crate::upstream::Expect;
 use crate::vendor::Endpoint;
 
 /// Requests that one attempt has under way at once.
@@ -116,7 +117,7 @@ async fn one(terms: Terms<'_>, attempt: &Attempt, sent: Sent, by: Instant) -> Re
     let mut request = outgoing::request(&attempt.target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body);
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
-    let response = send(worker, provider, attempt.credential, Box::new(request), by).await?;
+    let response = send(worker, provider, attempt.credential, Box::new(request), Expect::Whole, by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: give_up_at, heartbeat: idle };
     let (head, body) = response.into_parts();

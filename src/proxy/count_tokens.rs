@@ -22,6 +22,7 @@ use super::{outgoing, single};
 use crate::chat::ApiError;
 use crate::dialect::{CountTokens, To, estimate_tokens};
 use crate::runtime::{Snapshot, Target};
+use crate::upstream::Expect;
 
 const MAX_ANSWER: usize = 64 << 10;
 
@@ -98,7 +99,7 @@ async fn ask(
     let mut request = outgoing::request(&target, attempt.credential, Method::POST, uri, &call.headers, call.dialect, body);
     attempt.propagate(request.headers_mut());
     outgoing::set_json(&mut request);
-    let response = send(worker, provider, attempt.credential, Box::new(request), by).await?;
+    let response = send(worker, provider, attempt.credential, Box::new(request), Expect::Whole, by).await?;
     let idle = provider.timeout.idle;
     let deadlines = Deadlines { first: Some(by), idle, content_idle: idle, total: by, heartbeat: idle };
     let (head, body) = response.into_parts();

@@ -24,7 +24,7 @@ use crate::chat::{ApiError, Dropped, Usage};
 use crate::config::Unsupported;
 use crate::dialect::{To, Written, dialect, estimate_tokens};
 use crate::runtime::{Snapshot, Target};
-use crate::upstream::{self, SendError, SendErrorKind};
+use crate::upstream::{self, Expect, SendError, SendErrorKind};
 
 /// An answer that has begun, and the attempt it comes by.
 pub(super) struct Accepted {
@@ -98,7 +98,8 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let (written, dropped) = write(terms, &target, same).map_err(refused_here)?;
     let request = prepare(call, attempt, written).map_err(refused_here)?;
     let first_token_at = (attempt.begun() + provider.timeout.first_token).min(give_up_at);
-    let response = send(worker, provider, attempt.credential, Box::new(request), first_token_at).await?;
+    let expect = if call.view.stream { Expect::Stream } else { Expect::Whole };
+    let response = send(worker, provider, attempt.credential, Box::new(request), expect, first_token_at).await?;
     let deadlines = Deadlines {
         first: Some(first_token_at),
         idle: provider.timeout.idle,

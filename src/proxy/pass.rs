@@ -22,7 +22,7 @@ use crate::base::raw::{RawObject, to_raw};
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
 use crate::dialect::openai_chat;
 use crate::runtime::{ClientEntry, Resolved, Snapshot, Target};
-use crate::upstream::RequestBody;
+use crate::upstream::{Expect, RequestBody};
 use crate::vendor::Endpoint;
 
 const MAX_ERROR: usize = 256 << 10;
@@ -75,7 +75,8 @@ pub(super) async fn run(
     }
     let total = meter.started() + headers::total_timeout(&head.headers, provider.timeout.total);
     let by = (Instant::now() + provider.timeout.first_token).min(total);
-    let sent = send(worker, provider, attempt.credential, Box::new(outgoing), if upload { total } else { by }).await;
+    let by = if upload { total } else { by };
+    let sent = send(worker, provider, attempt.credential, Box::new(outgoing), Expect::Whole, by).await;
     let response = match sent {
         Ok(response) => response,
         Err(failed) => return Err(single::fail(&mut attempt, failed)),

@@ -15,7 +15,7 @@ use super::worker::Worker;
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, ErrorKind, Fault};
 use crate::runtime::{CredentialKind, Provider, Tokens};
-use crate::upstream::{Body, RequestBody};
+use crate::upstream::{Body, Expect, RequestBody};
 use crate::vendor::auth::{AuthError, Grant, Signer};
 
 /// In AWS's error answers.
@@ -27,18 +27,25 @@ pub(super) async fn send(
     provider: &Provider,
     credential: usize,
     request: Box<Request<RequestBody>>,
+    expect: Expect,
     by: Instant,
 ) -> Result<Response<Body>, Failed> {
     match provider.credentials.get(credential).map(|credential| &credential.kind) {
         // In a box: the many requests by a key need not be as large as those by a token.
-        Some(CredentialKind::Tokens(tokens)) => by_token(worker, provider, tokens, request, by).boxed().await,
-        _ => in_time(worker, provider, request, by).await,
+        Some(CredentialKind::Tokens(tokens)) => by_token(worker, provider, tokens, request, expect, by).boxed().await,
+        _ => in_time(worker, provider, request, expect, by).await,
     }
 }
 
-async fn in_time(worker: &Worker, provider: &Provider, request: Box<Request<RequestBody>>, by: Instant) -> Result<Response<Body>, Failed> {
+async fn in_time(
+    worker: &Worker,
+    provider: &Provider,
+    request: Box<Request<RequestBody>>,
+    expect: Expect,
+    by: Instant,
+) -> Result<Response<Body>, Failed> {
     turn::end(worker).await;
-    let sending = worker.pool.send(&provider.origin, request, provider.timeout.connect);
+    let sending = worker.pool.send(&provider.origin, request, expect, provider.timeout.connect);
     match tokio::time::timeout_at(by, sending).await {
         Ok(Ok(response)) => Ok(response),
         Ok(Err(error)) => Err(send_failed(&error)),
@@ -51,16 +58,17 @@ async fn by_token(
     provider: &Provider,
     tokens: &Arc<Tokens>,
     mut request: Box<Request<RequestBody>>,
+    expect: Expect,
     by: Instant,
 ) -> Result<Response<Body>, Failed> {
     let grant = authorize(tokens, &mut request, by).await?;
     let again = copy(&request);
-    let response = in_time(worker, provider, request, by).await?;
+    let response = in_time(worker, provider, request, expect, by).await?;
     match again {
         Some(mut again) if is_refusal(&response) && tokens.refused(&grant) => {
             drop(response);
             authorize(tokens, &mut again, by).await?;
-            in_time(worker, provider, again, by).await
+            in_time(worker, provider, again, expect, by).await
         }
         _ => Ok(response),
     }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::credential::CredentialKind;
 use super::model_page;
 use super::provider::Provider;
-use crate::upstream::{Pool, RequestBody};
+use crate::upstream::{Expect, Pool, RequestBody};
 use crate::vendor::Endpoint;
 use crate::vendor::auth::Grant;
 
@@ -127,7 +127,8 @@ async fn fetch(provider: &Provider, pool: &Pool, query: Option<&str>) -> Result<
         request = request.header(version.0, version.1);
     }
     let request = request.body(RequestBody::empty()).map_err(|e| e.to_string())?;
-    let response = pool.send(&provider.origin, Box::new(request), provider.timeout.connect).await.map_err(|e| e.to_string())?;
+    let response =
+        pool.send(&provider.origin, Box::new(request), Expect::Whole, provider.timeout.connect).await.map_err(|e| e.to_string())?;
     if !response.status().is_success() {
         return Err(format!("status {}", response.status()));
     }

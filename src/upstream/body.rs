@@ -2,7 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use super::error::{SendError, SendErrorKind};
 use super::http1::Http1;
 use super::http2::StreamGuard;
+use super::parted::Parted;
 use super::pool::OriginPool;
 use crate::base::parts::Parts;
 
@@ -68,42 +69,66 @@ impl http_body::Body for RequestBody {
 /// An answer's body. Reading it drives the connection it comes on; reading it to its end gives the connection back to the
 /// pool, dropping it earlier closes the connection (HTTP/1) or resets the stream (HTTP/2).
 pub struct Body {
-    incoming: Incoming,
     source: Source,
 }
 
 enum Source {
+    /// Read by hyper.
     Http1 {
+        incoming: Incoming,
         connection: Http1,
         pool: Arc<OriginPool>,
     },
+    /// Read from the connection, which hyper has given back.
+    Parted {
+        parted: Parted,
+        pool: Arc<OriginPool>,
+    },
     Http2 {
+        incoming: Incoming,
         _stream: StreamGuard,
     },
-    /// The body was read to its end, or broke.
+    /// The body was read to its end.
     Over,
+    Broken,
 }
 
 impl Body {
-    pub(super) fn http1(incoming: Incoming, connection: Http1, pool: Arc<OriginPool>) -> Self {
-        let mut body = Self { incoming, source: Source::Http1 { connection, pool } };
-        if body.incoming.is_end_stream() {
+    /// Of an answer on an HTTP/1 connection, with the answer's head.
+    pub(super) fn http1(head: &http::response::Parts, incoming: Incoming, connection: Http1, pool: Arc<OriginPool>) -> Self {
+        let is_over = incoming.is_end_stream();
+        let source = match connection.part() {
+            Ok((stream, rest)) => Source::Parted { parted: Parted::new(stream, rest, head, incoming.size_hint().exact()), pool },
+            Err(connection) => Source::Http1 { incoming, connection, pool },
+        };
+        let mut body = Self { source };
+        if is_over {
             body.release();
         }
         body
     }
 
     pub(super) fn http2(incoming: Incoming, stream: StreamGuard) -> Self {
-        Self { incoming, source: Source::Http2 { _stream: stream } }
+        Self { source: Source::Http2 { incoming, _stream: stream } }
     }
 
     /// The declared length that is still to come.
     pub fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match &self.source {
+            Source::Http1 { incoming, .. } | Source::Http2 { incoming, .. } => incoming.size_hint(),
+            Source::Parted { parted, .. } => parted.size_hint(),
+            Source::Over => SizeHint::with_exact(0),
+            Source::Broken => SizeHint::default(),
+        }
     }
 
     pub fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        match &self.source {
+            Source::Http1 { incoming, .. } | Source::Http2 { incoming, .. } => incoming.is_end_stream(),
+            Source::Parted { parted, .. } => parted.is_over(),
+            Source::Over => true,
+            Source::Broken => false,
+        }
     }
 
     /// All of the body, if that is no more than `most` bytes.
@@ -121,42 +146,46 @@ impl Body {
 
     /// The next bytes; `None` at the clean end. Trailers are passed over.
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
-        let Self { incoming, source } = self;
-        let polled = match source {
-            Source::Http1 { connection, .. } => connection.driver.drive(cx, |cx| poll_incoming(incoming, cx)),
-            Source::Http2 { .. } | Source::Over => poll_incoming(incoming, cx).map(Ok),
-        };
-        let Poll::Ready(ready) = polled else { return Poll::Pending };
-        match ready {
-            Ok(Some(Ok(data))) => {
-                if self.incoming.is_end_stream() {
-                    self.release();
+        let polled = match &mut self.source {
+            Source::Http1 { incoming, connection, .. } => match connection.drive(cx, |cx| poll_incoming(incoming, cx)) {
+                Poll::Ready(Err(closed)) => {
+                    let within = || SendError::new(SendErrorKind::Reset, "the connection closed within the body");
+                    Poll::Ready(Some(Err(closed.unwrap_or_else(within))))
                 }
-                Poll::Ready(Some(Ok(data)))
+                Poll::Ready(Ok(next)) => Poll::Ready(next.map(|next| next.map_err(|error| SendError::from_hyper(&error)))),
+                Poll::Pending => Poll::Pending,
+            },
+            Source::Http2 { incoming, .. } => {
+                poll_incoming(incoming, cx).map(|next| next.map(|next| next.map_err(|error| SendError::from_hyper(&error))))
             }
-            Ok(None) => {
-                self.release();
-                Poll::Ready(None)
-            }
-            Ok(Some(Err(error))) => {
-                self.source = Source::Over;
-                Poll::Ready(Some(Err(SendError::from_hyper(&error))))
-            }
-            Err(closed) => {
-                self.source = Source::Over;
-                let within = || SendError::new(SendErrorKind::Reset, "the connection closed within the body");
-                Poll::Ready(Some(Err(closed.unwrap_or_else(within))))
-            }
+            Source::Parted { parted, .. } => parted.poll_data(cx),
+            Source::Over | Source::Broken => Poll::Ready(None),
+        };
+        match &polled {
+            Poll::Ready(Some(Err(_))) => self.source = Source::Broken,
+            Poll::Ready(None) => self.release(),
+            Poll::Ready(Some(Ok(_))) if self.is_end_stream() => self.release(),
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
+        polled
     }
 
     /// The body is at its end: the connection can serve the next request.
     fn release(&mut self) {
-        if let Source::Http1 { mut connection, pool } = std::mem::replace(&mut self.source, Source::Over) {
-            // Let the connection take note that the answer is over.
-            if connection.driver.poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-                pool.put(connection);
+        let over = if matches!(self.source, Source::Broken) { Source::Broken } else { Source::Over };
+        match std::mem::replace(&mut self.source, over) {
+            Source::Http1 { mut connection, pool, .. } => {
+                // Let the connection take note that the answer is over.
+                if !connection.is_closed() {
+                    pool.put(connection);
+                }
             }
+            Source::Parted { parted, pool } => {
+                if let Some(stream) = parted.into_stream() {
+                    pool.put(Http1::new(stream));
+                }
+            }
+            Source::Http2 { .. } | Source::Over | Source::Broken => {}
         }
     }
 }

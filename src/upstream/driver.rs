@@ -5,12 +5,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use bytes::BytesMut;
 use hyper::client::conn::http1::Connection;
 use hyper_util::rt::TokioIo;
 
-use super::body::RequestBody;
 use super::error::SendError;
 use super::gate::Gate;
+use super::hold::Noted;
+use super::io::Io;
 use super::stream::Stream;
 
 /// How often the connection is polled in one go while it makes progress, before others have their turn.
@@ -18,17 +20,17 @@ const MOST_ROUNDS: usize = 8;
 
 /// The connection, and what it wakes.
 pub(super) struct Driver {
-    connection: Pin<Box<Connection<TokioIo<Stream>, RequestBody>>>,
+    connection: Box<Connection<TokioIo<Io>, Noted>>,
     gate: Arc<Gate>,
     /// The gate's.
     waker: Waker,
 }
 
 impl Driver {
-    pub(super) fn new(connection: Connection<TokioIo<Stream>, RequestBody>) -> Self {
+    pub(super) fn new(connection: Connection<TokioIo<Io>, Noted>) -> Self {
         let gate = Arc::new(Gate::new());
         let waker = Waker::from(Arc::clone(&gate));
-        Self { connection: Box::pin(connection), gate, waker }
+        Self { connection: Box::new(connection), gate, waker }
     }
 
     /// Polls what the connection feeds, and the connection for it. Nobody else makes `fed` ready, so that nothing needs to be woken for
@@ -48,7 +50,7 @@ impl Driver {
         }
         for _ in 0..MOST_ROUNDS {
             self.gate.forget();
-            let connection = self.connection.as_mut().poll(&mut Context::from_waker(&self.waker));
+            let connection = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.waker));
             match (fed(), connection) {
                 (Poll::Ready(ready), _) => return Poll::Ready(Ok(ready)),
                 (Poll::Pending, Poll::Ready(closed)) => {
@@ -62,8 +64,17 @@ impl Driver {
         Poll::Pending
     }
 
+    /// The stream below hyper, and what it was not given of what has been read.
+    pub(super) fn part(self) -> (Stream, BytesMut) {
+        let parts = self.connection.into_parts();
+        let Io { stream, rest, .. } = parts.io.into_inner();
+        // hyper has got the head alone, and parsed it.
+        debug_assert!(parts.read_buf.is_empty());
+        (stream, rest)
+    }
+
     /// Moves the connection's bytes; ready when it is closed.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), SendError>> {
-        self.connection.as_mut().poll(cx).map_err(|error| SendError::from_hyper(&error))
+        Pin::new(&mut self.connection).poll(cx).map_err(|error| SendError::from_hyper(&error))
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use http::header::{ACCEPT, HOST, HeaderValue, USER_AGENT};
 use http::{Request, StatusCode, Uri};
 
-use super::{Origins, Pool, Reach, RequestBody};
+use super::{Expect, Origins, Pool, Reach, RequestBody};
 use crate::config::ClientTls;
 use crate::vendor::auth::{Ask, AuthError, Granted, Source, Step, refusal};
 
@@ -105,7 +105,7 @@ impl<'a> Connections<'a> {
             tracing::warn!(%error, host, "no answer from a server that was asked");
             Unasked::NoAnswer
         };
-        let response = self.pool.send(&origin, Box::new(request), CONNECT_LIMIT).await.map_err(unanswered)?;
+        let response = self.pool.send(&origin, Box::new(request), Expect::Whole, CONNECT_LIMIT).await.map_err(unanswered)?;
         let status = response.status();
         let body = response.into_body().collect(MAX_ANSWER).await.map_err(unanswered)?;
         Ok((status, body))

@@ -2,15 +2,20 @@
 //! whoever polls the request's answer or its body, so a request needs no task of its own and ends with its owner.
 
 mod body;
+mod chunked;
 mod connect;
 mod driver;
 mod error;
 mod fetch;
 mod gate;
+mod head_end;
+mod hold;
 mod http1;
 mod http2;
+mod io;
 mod lookup;
 mod origin;
+mod parted;
 mod pool;
 mod stream;
 mod tls;
@@ -19,6 +24,7 @@ mod unary;
 pub use body::{Body, RequestBody};
 pub use error::{SendError, SendErrorKind};
 pub use fetch::{Connections, Unasked, fetch};
+pub use http1::Expect;
 pub use origin::{Origin, OriginKey, Origins, Reach};
 pub use pool::Pool;
 pub use unary::unary;

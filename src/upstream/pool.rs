@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::body::{Body, RequestBody};
 use super::connect::{Connected, connect};
 use super::error::{SendError, SendErrorKind};
-use super::http1::{Http1, Unanswered};
+use super::http1::{Expect, Http1, Unanswered};
 use super::http2::Http2;
 use super::origin::Origin;
 
@@ -44,18 +44,19 @@ impl Pool {
         &self,
         origin: &Arc<Origin>,
         mut request: Box<Request<RequestBody>>,
+        expect: Expect,
         connect_limit: Duration,
     ) -> Result<Response<Body>, SendError> {
         let pool = self.origin(origin.id);
         while let Some(connection) = pool.take() {
-            match send_http1(connection, request, &pool).await {
+            match send_http1(connection, request, expect, &pool).await {
                 Ok(response) => return Ok(response),
                 Err(Unanswered { unsent: Some(unsent), .. }) => request = unsent,
                 Err(Unanswered { error, .. }) => return Err(error),
             }
         }
         // In a box: the many requests that find a connection need not be as large as those that open one.
-        send_anew(&pool, origin, request, connect_limit).boxed().await
+        send_anew(&pool, origin, request, expect, connect_limit).boxed().await
     }
 
     /// Closes what has been idle for too long. Called now and then by the worker.
@@ -106,6 +107,7 @@ async fn send_anew(
     pool: &Arc<OriginPool>,
     origin: &Origin,
     request: Box<Request<RequestBody>>,
+    expect: Expect,
     connect_limit: Duration,
 ) -> Result<Response<Body>, SendError> {
     if pool.speaks_http2() {
@@ -117,13 +119,19 @@ async fn send_anew(
         pool.http2.lock().push(connection);
         return send_http2(pool, origin, request, connect_limit).await;
     }
-    send_http1(Http1::new(stream).await?, request, pool).await.map_err(|unanswered| unanswered.error)
+    send_http1(Http1::new(stream), request, expect, pool).await.map_err(|unanswered| unanswered.error)
 }
 
-async fn send_http1(connection: Http1, request: Box<Request<RequestBody>>, pool: &Arc<OriginPool>) -> Result<Response<Body>, Unanswered> {
-    let (response, connection) = connection.send(request).await?;
+async fn send_http1(
+    connection: Http1,
+    request: Box<Request<RequestBody>>,
+    expect: Expect,
+    pool: &Arc<OriginPool>,
+) -> Result<Response<Body>, Unanswered> {
+    let (response, connection) = connection.send(request, expect).await?;
     let (head, incoming) = response.into_parts();
-    Ok(Response::from_parts(head, Body::http1(incoming, connection, Arc::clone(pool))))
+    let body = Body::http1(&head, incoming, connection, Arc::clone(pool));
+    Ok(Response::from_parts(head, body))
 }
 
 async fn send_http2(

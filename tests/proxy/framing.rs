@@ -1,5 +1,8 @@
 //! Upstreams that lie about where their answers end (R23, rows 89 and 90). A connection that was lied on is not used again.
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
 use crate::support::chat;
 use crate::support::client::End;
 use crate::support::sidecar::Sidecar;
@@ -154,4 +157,98 @@ async fn hop_by_hop_headers_and_cookies_do_not_cross() {
     }
     assert_eq!(request.header("authorization"), Some("Bearer sk-canary-0123456789"));
     assert!(request.header("traceparent").is_some());
+}
+
+/// A stream's connection is read by the sidecar once hyper has parsed its head.
+#[tokio::test]
+async fn streams_and_answers_share_a_connection_in_any_order() {
+    let (upstream, sidecar) = start().await;
+    let mut client = sidecar.connect().await;
+    for stream in [true, false, true, true, false, false, true] {
+        let script =
+            if stream { Script::sse().chunk(chat::stream(&["hello"])).end() } else { Script::json(200, &chat::completion("hello")) };
+        upstream.script(script);
+        client.post("/v1/chat/completions", &chat::request(stream)).await;
+        assert_eq!(client.answer().await.status(), 200);
+    }
+    assert_eq!(upstream.record().connections, 1);
+}
+
+#[tokio::test]
+async fn a_streams_head_may_come_in_any_pieces_behind_informational_ones() {
+    let (upstream, sidecar) = start().await;
+    // Each of the sidecar's workers has connections of its own, and a client's connection is one worker's.
+    let mut client = sidecar.connect().await;
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let stream = chat::stream(&["hello"]);
+    let whole = format!("HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n{head}{:x}\r\n{stream}\r\n0\r\n\r\n", stream.len());
+    for size in [1, 2, 3, 50, 115, whole.len()] {
+        upstream.script(Script::default().pieces(whole.as_bytes().chunks(size)));
+        client.post("/v1/chat/completions", &chat::request(true)).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.text(), stream, "in pieces of {size}");
+    }
+    assert_eq!(upstream.record().connections, 1);
+}
+
+#[tokio::test]
+async fn a_stream_may_be_answered_in_any_framing() {
+    let (upstream, sidecar) = start().await;
+    // Each of the sidecar's workers has connections of its own, and a client's connection is one worker's.
+    let mut client = sidecar.connect().await;
+    let stream = chat::stream(&["hello"]);
+    let length = stream.len().to_string();
+    let sse = ("content-type", "text/event-stream");
+    let scripts = [
+        (Script::head(200, &[sse, ("content-length", &length)]).raw(&stream), 1),
+        (Script::head(200, &[sse]).raw(&stream).fin(), 1),
+        (Script::head(200, &[sse, ("connection", "close"), ("content-length", &length)]).raw(&stream).fin(), 2),
+        (Script::sse().chunk(&stream).end().raw("unasked"), 3),
+        (Script::sse().chunk(&stream).end(), 4),
+    ];
+    for (script, connections) in scripts {
+        upstream.script(script);
+        client.post("/v1/chat/completions", &chat::request(true)).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.text(), stream);
+        assert_eq!(upstream.record().connections, connections);
+    }
+}
+
+/// The vendor answers while it has not read all of the request: the rest is still written, and by hyper.
+#[tokio::test]
+async fn a_stream_that_begins_before_its_request_is_written_is_whole() {
+    const LENGTH: usize = 8 << 20;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let sidecar =
+        Sidecar::start(&format!("providers:\n  vendor: {{type: openai_compatible, base_url: '{url}', api_key: sk-1, models: [m]}}\n"))
+            .await;
+    let stream = chat::stream(&["hello"]);
+    let vendor = async {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+        socket.read_exact(&mut [0; 1000]).await.unwrap();
+        socket.write_all(format!("{head}{:x}\r\n{stream}\r\n", stream.len()).as_bytes()).await.unwrap();
+        let mut rest = vec![0; LENGTH];
+        socket.read_exact(&mut rest[1000..]).await.unwrap();
+        socket.write_all(b"0\r\n\r\n").await.unwrap();
+    };
+    let mut request = chat::request(true);
+    request["messages"][0]["content"] = "x".repeat(LENGTH).into();
+    let (answer, ()) = tokio::join!(sidecar.chat(&request), vendor);
+    assert_eq!(answer.text(), stream);
+}
+
+#[tokio::test]
+async fn an_error_behind_the_first_content_in_one_packet_is_recorded_as_what_it_was() {
+    let (upstream, sidecar) = start().await;
+    let begun = format!("data: {}\n\ndata: {}\n\n", chat::role(), chat::text("hello"));
+    upstream
+        .script(Script::sse().chunk(format!("{begun}data: {{\"error\":{{\"message\":\"no more\",\"code\":\"overloaded\"}}}}\n\n")).end());
+    let answer = sidecar.chat(&chat::request(true)).await;
+    assert_eq!(answer.streamed_text(), "hello");
+    assert_ne!(answer.end, End::Clean);
+    let line = sidecar.access(answer.head.header("x-request-id").unwrap()).await;
+    assert_eq!((&line["outcome"], &line["error"]), (&"failed".into(), &"overloaded".into()), "{line}");
 }

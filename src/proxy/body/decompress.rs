@@ -22,6 +22,8 @@ pub(in crate::proxy) struct Decompressor {
     coding: Coding,
     /// Bytes that may still come out.
     left: usize,
+    /// Met behind bytes that could be decoded, and not yet told.
+    failure: Option<Failure>,
 }
 
 enum Coding {
@@ -42,26 +44,36 @@ impl Decompressor {
             "zstd" => Coding::Zstd(Vec::new()),
             _ => return None,
         };
-        Some(Self { coding, left: limit })
+        Some(Self { coding, left: limit, failure: None })
     }
 
-    /// Decodes what can be decoded with this piece.
+    /// Decodes what can be decoded with this piece. What comes before a failure comes out first: the failure is told afterwards.
     pub(in crate::proxy) fn push(&mut self, bytes: &[u8]) -> Result<Bytes, Failure> {
         let mut out = Vec::new();
+        match self.failure.map_or_else(|| self.decode(bytes, &mut out), Err) {
+            Err(failure) if out.is_empty() => return Err(failure),
+            Err(failure) => self.failure = Some(failure),
+            Ok(()) => {}
+        }
+        Ok(out.into())
+    }
+
+    fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Failure> {
         // Small steps, so that a bomb is noticed before it has filled the memory.
         for step in bytes.chunks(1024) {
-            let decoded = match &mut self.coding {
+            // Finishing hands out what was decoded before the failure.
+            let (decoded, written) = match &mut self.coding {
                 Coding::Gzip(decoder) => {
-                    decoder.write_all(step).and_then(|()| decoder.flush()).map_err(|_| Failure::Broken)?;
-                    std::mem::take(decoder.get_mut())
+                    let written = decoder.write_all(step).and_then(|()| decoder.flush()).inspect_err(|_| _ = decoder.try_finish());
+                    (std::mem::take(decoder.get_mut()), written)
                 }
                 Coding::Deflate(decoder) => {
-                    decoder.write_all(step).and_then(|()| decoder.flush()).map_err(|_| Failure::Broken)?;
-                    std::mem::take(decoder.get_mut())
+                    let written = decoder.write_all(step).and_then(|()| decoder.flush()).inspect_err(|_| _ = decoder.try_finish());
+                    (std::mem::take(decoder.get_mut()), written)
                 }
                 Coding::Brotli(decoder) => {
-                    decoder.write_all(step).and_then(|()| decoder.flush()).map_err(|_| Failure::Broken)?;
-                    std::mem::take(decoder.get_mut())
+                    let written = decoder.write_all(step).and_then(|()| decoder.flush());
+                    (std::mem::take(decoder.get_mut()), written)
                 }
                 Coding::Zstd(held) => {
                     if held.len() + step.len() > self.left {
@@ -73,18 +85,22 @@ impl Decompressor {
             };
             self.left = self.left.checked_sub(decoded.len()).ok_or(Failure::TooLarge)?;
             out.extend_from_slice(&decoded);
+            written.map_err(|_| Failure::Broken)?;
         }
         if let Coding::Zstd(held) = &mut self.coding {
-            let Some(decoded) = zstd(held, self.left)? else { return Ok(Bytes::new()) };
+            let Some(decoded) = zstd(held, self.left)? else { return Ok(()) };
             held.clear();
             self.left -= decoded.len();
-            out = decoded;
+            *out = decoded;
         }
-        Ok(out.into())
+        Ok(())
     }
 
     /// The body ended: whether the coding was at its end, too.
     pub(in crate::proxy) fn finish(&mut self) -> Result<(), Failure> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
         match &mut self.coding {
             Coding::Gzip(decoder) => decoder.try_finish().map_err(|_| Failure::Broken),
             Coding::Deflate(decoder) => decoder.try_finish().map_err(|_| Failure::Broken),
@@ -148,6 +164,20 @@ mod tests {
             decoder.finish().unwrap();
             assert_eq!(out, text, "{coding}");
         }
+    }
+
+    #[test]
+    fn what_comes_before_a_failure_comes_out() {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(b"hello").unwrap();
+        encoder.flush().unwrap();
+        let mut body = encoder.get_ref().clone();
+        body.extend_from_slice(b"\xff\xff this is not deflate");
+        let mut decoder = Decompressor::new("gzip", 100).unwrap();
+        assert_eq!(decoder.push(&body).unwrap(), "hello");
+        assert_eq!(decoder.push(b""), Err(Failure::Broken));
+        assert_eq!(decoder.finish(), Err(Failure::Broken));
+        assert_eq!(whole("gzip", Bytes::from(body), 100), Err(Failure::Broken));
     }
 
     #[test]

@@ -51,6 +51,8 @@ pub struct EventStream {
     meter: Option<Box<Meter>>,
     /// Content that came before there was a meter: when, and about how many bytes.
     pieces: Vec<(Instant, u64)>,
+    /// What broke it before there was a meter.
+    unrecorded: Option<Box<ApiError>>,
     pace: Pace,
 }
 
@@ -121,6 +123,7 @@ impl EventStream {
             state: State::Priming,
             meter: None,
             pieces: Vec::new(),
+            unrecorded: None,
             pace: Pace::new(min_tokens_per_second),
         })
     }
@@ -143,7 +146,7 @@ impl EventStream {
                 if !self.seen.content {
                     return Poll::Ready(Err(error));
                 }
-                self.fail(&error);
+                self.fail(error);
                 return Poll::Ready(Ok(()));
             }
         }
@@ -162,8 +165,8 @@ impl EventStream {
             meter.content(at, bytes);
         }
         self.meter = Some(meter);
-        if let State::Failed(_) = self.state {
-            self.record_failure(&ApiError::upstream("upstream_reset", "the upstream's stream failed"));
+        if let Some(error) = self.unrecorded.take() {
+            self.record_failure(*error);
         }
     }
 
@@ -205,7 +208,7 @@ impl EventStream {
                         continue;
                     }
                     if self.aborted() {
-                        self.fail(&shutting_down());
+                        self.fail(shutting_down());
                         continue;
                     }
                     let step = match ready!(self.source.poll_next(cx)) {
@@ -222,7 +225,7 @@ impl EventStream {
                     };
                     match step {
                         Ok(()) => self.check_done(),
-                        Err(error) => self.fail(&error),
+                        Err(error) => self.fail(error),
                     }
                 }
             }
@@ -406,24 +409,27 @@ impl EventStream {
     }
 
     /// Tells the client in the stream that it broke, and ends it uncleanly.
-    fn fail(&mut self, error: &ApiError) {
+    fn fail(&mut self, error: ApiError) {
         self.flush_buffer();
         self.held = BytesMut::new();
         let mut event = BytesMut::new();
-        self.client.write_error_event(error, &mut event);
+        self.client.write_error_event(&error, &mut event);
         self.out.push_back(event.freeze());
         self.state = State::Failed(None);
         self.record_failure(error);
     }
 
-    fn record_failure(&mut self, error: &ApiError) {
-        let Some(meter) = &mut self.meter else { return };
+    fn record_failure(&mut self, error: ApiError) {
+        let Some(meter) = &mut self.meter else {
+            self.unrecorded = Some(Box::new(error));
+            return;
+        };
         if let Some(usage) = self.seen.usage {
             meter.set_usage(usage);
         }
         let truncated = matches!(error.code.as_deref(), Some("upstream_stream_truncated" | "upstream_reset"));
-        meter.failed(error, if truncated { Outcome::Truncated } else { Outcome::Failed });
-        let class = meter.class_of_failure(error);
+        meter.failed(&error, if truncated { Outcome::Truncated } else { Outcome::Failed });
+        let class = meter.class_of_failure(&error);
         meter.attempt_ended(class);
     }
 }
