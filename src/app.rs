@@ -26,7 +26,7 @@ use crate::runtime::watch::Watch;
 use crate::runtime::{Load, LoadFailure, ReloadStatus, Runtime};
 use crate::server::{self, Phase};
 use crate::store::Store;
-use crate::upstream::{Connections, Pool};
+use crate::upstream::{Connections, Pool, Turn};
 use crate::{admin, alerts, listen, otlp, simulate, vendor, webhook};
 
 /// How long aborted streams have to tell their clients.
@@ -69,9 +69,11 @@ pub fn serve(given: Option<PathBuf>, overrides: Overrides) -> anyhow::Result<()>
     let (phase, phases) = watch::channel(Phase::Running);
     let threads = (0..workers)
         .map(|number| {
+            let turn = turn(&runtime);
             let worker = Worker {
                 runtime: Arc::clone(&runtime),
-                pool: Pool::default(),
+                pool: Pool::in_turns(Arc::clone(&turn)),
+                turn,
                 access_log: Arc::clone(&access_log),
                 drain: Arc::clone(&drain),
                 mirrored: Mirrored::default(),
@@ -206,6 +208,7 @@ async fn control(control: Control) -> anyhow::Result<()> {
     let worker = Arc::new(Worker {
         runtime: Arc::clone(&runtime),
         pool: Pool::default(),
+        turn: turn(&runtime),
         access_log,
         drain: Arc::clone(&drain),
         mirrored: Mirrored::default(),
@@ -300,6 +303,12 @@ fn start_log(log: &config::Log) -> LogLevel {
         }
     };
     LogLevel::new(&log.level, set)
+}
+
+/// Turns in which writes are put off while there are several requests.
+fn turn(runtime: &Arc<Runtime>) -> Arc<Turn> {
+    let metrics = Arc::clone(&runtime.metrics);
+    Turn::new(move || metrics.active.get() > 1)
 }
 
 /// Runs the admission webhook until it is told to stop.

@@ -38,7 +38,6 @@ mod single;
 mod tags;
 mod thinking;
 mod trace;
-mod turn;
 mod vendor_error;
 mod worker;
 
@@ -93,7 +92,6 @@ pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, requ
     {
         response.headers_mut().insert(header, id);
     }
-    turn::end(&worker).await;
     response
 }
 

@@ -10,7 +10,6 @@ use http::{Request, Response, StatusCode};
 use tokio::time::Instant;
 
 use super::exchange::{Failed, ambiguous, send_failed};
-use super::turn;
 use super::worker::Worker;
 use crate::base::outcome::AttemptClass;
 use crate::chat::{ApiError, ErrorKind, Fault};
@@ -44,7 +43,6 @@ async fn in_time(
     expect: Expect,
     by: Instant,
 ) -> Result<Response<Body>, Failed> {
-    turn::end(worker).await;
     let sending = worker.pool.send(&provider.origin, request, expect, provider.timeout.connect);
     match tokio::time::timeout_at(by, sending).await {
         Ok(Ok(response)) => Ok(response),

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use super::access_log::AccessLog;
 use super::mirror::Mirrored;
 use crate::runtime::Runtime;
-use crate::upstream::Pool;
+use crate::upstream::{Pool, Turn};
 
 /// One worker thread: its upstream connections, and what all workers share.
 pub struct Worker {
     pub runtime: Arc<Runtime>,
     pub pool: Pool,
+    /// Of its event loop.
+    pub turn: Arc<Turn>,
     pub access_log: Arc<AccessLog>,
     pub drain: Arc<Drain>,
     /// Copies of requests under way.

@@ -25,6 +25,7 @@ use super::preface;
 use super::worker::Phase;
 use crate::config;
 use crate::proxy::{self, ClientConnection, Worker};
+use crate::upstream::TurnStream;
 
 const TLS_LIMIT: Duration = Duration::from_secs(5);
 /// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
@@ -49,7 +50,7 @@ pub(super) async fn serve(
     let Some(tls) = tls else {
         return match preface::is_http2(&stream, server.keep_alive.max(server.header_timeout), server.header_timeout).await {
             Ok(true) => serve_http2(stream, worker, overload, phase).boxed().await,
-            Ok(false) => serve_http1(stream, worker, overload, &server, phase).await,
+            Ok(false) => serve_http1(TurnStream::new(stream, Arc::clone(&worker.turn)), worker, overload, &server, phase).await,
             Err(_) => {}
         };
     };

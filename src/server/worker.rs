@@ -38,6 +38,8 @@ pub async fn run(
     capacity: Arc<Capacity>,
     mut phase: watch::Receiver<Phase>,
 ) {
+    let turn = Arc::clone(&worker.turn);
+    tokio::spawn(async move { turn.run().await });
     let mut listening = JoinSet::new();
     for listener in listeners {
         listening.spawn(accept(listener, Arc::clone(&worker), tls.clone(), Arc::clone(&capacity), phase.clone()));
@@ -62,6 +64,7 @@ pub async fn run(
         }
     }
     while listening.join_next().await.is_some() {}
+    worker.turn.flush();
 }
 
 async fn accept(

@@ -19,6 +19,7 @@ mod parted;
 mod pool;
 mod stream;
 mod tls;
+mod turn;
 mod unary;
 
 pub use body::{Body, RequestBody};
@@ -27,4 +28,5 @@ pub use fetch::{Connections, Unasked, fetch};
 pub use http1::Expect;
 pub use origin::{Origin, OriginKey, Origins, Reach};
 pub use pool::Pool;
+pub use turn::{Turn, TurnStream};
 pub use unary::unary;

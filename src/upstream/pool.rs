@@ -16,6 +16,7 @@ use super::error::{SendError, SendErrorKind};
 use super::http1::{Expect, Http1, Unanswered};
 use super::http2::Http2;
 use super::origin::Origin;
+use super::turn::Turn;
 
 /// Shorter than the keep-alive of common servers (60 to 75 s), so that a connection is rarely closed just as it is used.
 const MAX_IDLE: Duration = Duration::from_secs(20);
@@ -26,6 +27,7 @@ const MAX_IDLE_CONNECTIONS: usize = 512;
 #[derive(Default)]
 pub struct Pool {
     origins: Mutex<HashMap<u64, Arc<OriginPool>>>,
+    turn: Option<Arc<Turn>>,
 }
 
 /// The connections of one worker to one origin.
@@ -39,6 +41,11 @@ pub(super) struct OriginPool {
 }
 
 impl Pool {
+    /// A pool of connections that write at the end of turns.
+    pub fn in_turns(turn: Arc<Turn>) -> Self {
+        Self { turn: Some(turn), ..Self::default() }
+    }
+
     /// Sends a request and waits for the answer's head. A connection is opened within `connect_limit` if none is free.
     pub async fn send(
         &self,
@@ -56,7 +63,7 @@ impl Pool {
             }
         }
         // In a box: the many requests that find a connection need not be as large as those that open one.
-        send_anew(&pool, origin, request, expect, connect_limit).boxed().await
+        self.send_anew(&pool, origin, request, expect, connect_limit).boxed().await
     }
 
     /// Closes what has been idle for too long. Called now and then by the worker.
@@ -67,6 +74,27 @@ impl Pool {
             pool.http2.lock().retain(|c| !(c.is_closed() || c.is_idle() && now - c.born > 10 * MAX_IDLE));
             Arc::strong_count(pool) > 1 || !pool.is_empty()
         });
+    }
+
+    /// Where there is no HTTP/1 connection.
+    async fn send_anew(
+        &self,
+        pool: &Arc<OriginPool>,
+        origin: &Origin,
+        request: Box<Request<RequestBody>>,
+        expect: Expect,
+        connect_limit: Duration,
+    ) -> Result<Response<Body>, SendError> {
+        if pool.speaks_http2() {
+            return send_http2(pool, origin, request, connect_limit).await;
+        }
+        let Connected { stream, http2 } = connect(origin, connect_limit).await?;
+        if http2 {
+            let connection = Http2::new(stream).await?;
+            pool.http2.lock().push(connection);
+            return send_http2(pool, origin, request, connect_limit).await;
+        }
+        send_http1(Http1::new(stream.in_turns(self.turn.as_ref())), request, expect, pool).await.map_err(|unanswered| unanswered.error)
     }
 
     fn origin(&self, id: u64) -> Arc<OriginPool> {
@@ -100,26 +128,6 @@ impl OriginPool {
     fn is_empty(&self) -> bool {
         self.http1.lock().is_empty() && self.http2.lock().is_empty()
     }
-}
-
-/// Where there is no HTTP/1 connection.
-async fn send_anew(
-    pool: &Arc<OriginPool>,
-    origin: &Origin,
-    request: Box<Request<RequestBody>>,
-    expect: Expect,
-    connect_limit: Duration,
-) -> Result<Response<Body>, SendError> {
-    if pool.speaks_http2() {
-        return send_http2(pool, origin, request, connect_limit).await;
-    }
-    let Connected { stream, http2 } = connect(origin, connect_limit).await?;
-    if http2 {
-        let connection = Http2::new(stream).await?;
-        pool.http2.lock().push(connection);
-        return send_http2(pool, origin, request, connect_limit).await;
-    }
-    send_http1(Http1::new(stream), request, expect, pool).await.map_err(|unanswered| unanswered.error)
 }
 
 async fn send_http1(

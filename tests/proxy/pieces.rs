@@ -18,6 +18,32 @@ async fn r01_a_relayed_stream_keeps_its_bytes() {
     }
 }
 
+/// While there is other work, small writes are put off to the end of the event loop's turn, and large ones are not.
+#[tokio::test]
+async fn answers_of_any_size_keep_their_bytes_and_their_order_beside_other_requests() {
+    let upstream = Upstream::start().await;
+    let sidecar = Sidecar::before(&upstream, "").await;
+    upstream.script(Script::sse().data(chat::role()).data(chat::text("hello")).never());
+    let mut other = sidecar.connect().await;
+    other.post("/v1/chat/completions", &chat::request(true)).await;
+    other.head().await;
+    let mut client = sidecar.connect().await;
+    for length in [1, 1000, 5000, 50_000, 500_000, 10] {
+        let text = "x".repeat(length);
+        upstream.script(Script::json(200, &chat::completion(&text)));
+        let mut request = chat::request(false);
+        request["messages"][0]["content"] = text.as_str().into();
+        client.post("/v1/chat/completions", &request).await;
+        let answer = client.answer().await;
+        assert_eq!(answer.json()["choices"][0]["message"]["content"], text, "{length}");
+        assert_eq!(upstream.requests().last().unwrap().json()["messages"][0]["content"], text, "{length}");
+        let stream = chat::stream(&["a", &text, "b"]);
+        upstream.script(Script::sse().chunks(stream.as_bytes().chunks(4000)).end());
+        client.post("/v1/chat/completions", &chat::request(true)).await;
+        assert_eq!(client.answer().await.text(), stream, "{length}");
+    }
+}
+
 #[tokio::test]
 async fn r41_a_large_event_in_small_pieces_costs_in_proportion() {
     let upstream = Upstream::start().await;
