@@ -3,6 +3,7 @@
 pub mod address;
 pub mod bounded;
 pub mod decimals;
+pub mod hush;
 pub mod id;
 pub mod json;
 pub mod kind;

@@ -70,7 +70,7 @@ impl Arriving<'_> {
         let (max_event, least) = (self.terms.snapshot.config.server.max_event, self.target.provider.timeout.min_tokens_per_second);
         let mut stream = EventStream::new(self.source, vendor.framing(), mode, client, max_event, least);
         stream.prime().await?;
-        attempt.content(true);
+        attempt.content(Instant::now(), true);
         let usage = stream.usage();
         Ok((Answer::events(stream, self.headers), usage))
     }
@@ -120,10 +120,11 @@ fn watched(watch: Option<Watch>, response: &Response) {
 
 /// All of the answer is here: the upstream has done its part.
 pub(super) fn succeeded(attempt: &mut Attempt, usage: Option<Usage>, bytes: usize) {
-    attempt.content(false);
+    let now = Instant::now();
+    attempt.content(now, false);
     // The bytes tell of the answer's length only where the vendor does not.
     let delivered = if usage.is_none() { bytes as u64 } else { 0 };
-    attempt.end(&End { status: 200, usage, delivered, ..End::new(AttemptClass::Success) });
+    attempt.end(now, &End { status: 200, usage, delivered, ..End::new(AttemptClass::Success) });
 }
 
 /// The answer that a stream at hand tells.

@@ -171,12 +171,11 @@ impl Attempt {
     }
 
     /// The answer has begun. `streamed`: its time says how fast the upstream begins, and not how long it answers.
-    pub(super) fn content(&mut self, streamed: bool) {
+    pub(super) fn content(&mut self, now: Instant, streamed: bool) {
         if self.has_content {
             return;
         }
         self.has_content = true;
-        let now = Instant::now();
         if let Some(ticket) = &mut self.ticket {
             ticket.content(now);
         }
@@ -193,11 +192,10 @@ impl Attempt {
     }
 
     /// Tells everyone what became of the attempt; only the first call counts.
-    pub(super) fn end(&mut self, end: &End) {
+    pub(super) fn end(&mut self, now: Instant, end: &End) {
         if std::mem::replace(&mut self.has_ended, true) {
             return;
         }
-        let now = Instant::now();
         let metrics = &self.worker.runtime.metrics;
         self.target.metrics(metrics).attempt(metrics, end.class);
         if let Some(trace) = self.trace.take() {
@@ -287,6 +285,6 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.end(&End::new(AttemptClass::ClientCancel));
+        self.end(Instant::now(), &End::new(AttemptClass::ClientCancel));
     }
 }

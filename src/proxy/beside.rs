@@ -14,13 +14,13 @@ use super::attempt::Attempt;
 use super::body::collect::collect;
 use super::body::source::{Deadlines, Source};
 use super::call::{Asked, Call};
-use super::exchange::{Failed, Terms, ambiguous, note_dropped, refused_here};
+use super::exchange::{Accepted, Failed, Terms, ambiguous, note_dropped, refused_here};
 use super::meter::Meter;
 use super::respond::{self, Answer};
 use super::send::send;
 use super::worker::Worker;
 use super::{classify, forward, headers, outgoing, rate_hint, single, vendor_error};
-use crate::chat::{ApiError, ErrorKind, Fault, Usage};
+use crate::chat::{ApiError, ErrorKind, Fault};
 use crate::dialect::side::{Asking, Sent};
 use crate::dialect::{To, embeddings, rerank};
 use crate::runtime::{Candidate, Snapshot, Target};
@@ -74,7 +74,7 @@ fn base_name(model: &str) -> &str {
 }
 
 /// Asks the attempt's target.
-pub(super) async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<Usage>, Vec<String>), Failed> {
+pub(super) async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<Box<Accepted>, Failed> {
     let Terms { worker, snapshot, call, give_up_at, .. } = terms;
     let target = Arc::clone(&attempt.target);
     let provider = &*target.provider;
@@ -88,13 +88,14 @@ pub(super) async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answ
     headers::to_client(&mut out, &[]);
     let answered = answer(answers.into_iter().map(|(_, body)| body).collect()).map_err(|mut error| {
         error.message = vendor_error::redacted(provider, &error.message);
-        Failed { class: classify::in_band(&error), status: error.status, hopeless: false, error }
+        Failed { class: classify::in_band(&error), status: error.status, hopeless: false, error: Box::new(error) }
     })?;
     if answered.is_estimated {
         out.insert(respond::ESTIMATED, HeaderValue::from_static("input_tokens"));
     }
     succeeded(attempt, answered.usage, 0);
-    Ok((Answer::json(answered.body, out), answered.usage, dropped.iter().map(str::to_owned).collect()))
+    let dropped = dropped.iter().map(str::to_owned).collect();
+    Ok(Box::new(Accepted { answer: Answer::json(answered.body, out), attempt: None, usage: answered.usage, dropped }))
 }
 
 fn asking(call: &Call, target: &Target) -> Result<Asking, ApiError> {

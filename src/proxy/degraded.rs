@@ -18,12 +18,12 @@ use crate::dialect::dialect;
 use crate::runtime::{Degraded, Target};
 
 /// Serves instead of the targets, where the route says how; else `error` stands.
-pub(super) async fn serve(terms: Terms<'_>, meter: &mut Meter, error: ApiError) -> Result<Accepted, ApiError> {
+pub(super) async fn serve(terms: Terms<'_>, meter: &mut Meter, error: Box<ApiError>) -> Result<Box<Accepted>, Box<ApiError>> {
     // It stands in for a chat model.
     let chats = terms.call.asked == Asked::Chat;
     let Some(degraded) = terms.call.resolved.route().and_then(|route| route.degraded.as_ref()).filter(|_| chats) else { return Err(error) };
     let served = match degraded {
-        Degraded::Answer(text) => Accepted { answer: fixed(terms, text), attempt: None, usage: None, dropped: Vec::new() },
+        Degraded::Answer(text) => Box::new(Accepted { answer: fixed(terms, text), attempt: None, usage: None, dropped: Vec::new() }),
         Degraded::Target(target) => by_target(terms, target, meter).await.ok_or(error)?,
     };
     meter.set_degraded();
@@ -31,7 +31,7 @@ pub(super) async fn serve(terms: Terms<'_>, meter: &mut Meter, error: ApiError) 
     Ok(served)
 }
 
-async fn by_target(terms: Terms<'_>, target: &Arc<Target>, meter: &mut Meter) -> Option<Accepted> {
+async fn by_target(terms: Terms<'_>, target: &Arc<Target>, meter: &mut Meter) -> Option<Box<Accepted>> {
     let admitted = admit::upstream(terms.wish(), target, 0, true).await.ok()?;
     let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::first(target));
     meter.attempt(&mut attempt);

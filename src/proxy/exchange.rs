@@ -43,7 +43,8 @@ pub(super) struct Failed {
     pub status: u16,
     /// The same target would fail in the same way again.
     pub hopeless: bool,
-    pub error: ApiError,
+    /// In a box, as the many attempts that do not fail go from hand to hand.
+    pub error: Box<ApiError>,
 }
 
 /// What is the same for all attempts of a request.
@@ -72,25 +73,28 @@ impl<'a> Terms<'a> {
 }
 
 /// Asks the attempt's target. A failed attempt has ended, an accepted one goes on with the answer's body.
-pub(super) async fn exchange(terms: Terms<'_>, mut attempt: Box<Attempt>) -> Result<Accepted, Failed> {
+pub(super) async fn exchange(terms: Terms<'_>, mut attempt: Box<Attempt>) -> Result<Box<Accepted>, Failed> {
     let asked = match terms.call.asked {
         Asked::Chat => ask(terms, &mut attempt).await,
         // In a box: a chat request need not be as large.
         Asked::Embeddings(_) | Asked::Rerank(_) => beside::ask(terms, &mut attempt).boxed().await,
     };
     match asked {
-        Ok((answer, usage, dropped)) => Ok(Accepted { answer, attempt: Some(attempt), usage, dropped }),
+        Ok(mut accepted) => {
+            accepted.attempt = Some(attempt);
+            Ok(accepted)
+        }
         Err(mut failed) => {
             if failed.error.status == 504 && terms.is_clients_time && Instant::now() >= terms.give_up_at {
                 failed.class = AttemptClass::ClientCancel;
             }
-            attempt.end(&End { status: failed.status, retry_after: failed.error.retry_after, ..End::new(failed.class) });
+            attempt.end(Instant::now(), &End { status: failed.status, retry_after: failed.error.retry_after, ..End::new(failed.class) });
             Err(failed)
         }
     }
 }
 
-async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<Usage>, Vec<String>), Failed> {
+async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<Box<Accepted>, Failed> {
     let Terms { worker, snapshot, call, give_up_at, .. } = terms;
     let target = Arc::clone(&attempt.target);
     let provider = &*target.provider;
@@ -116,7 +120,7 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
         let status = head.status.as_u16();
         // In a box, as few answers are errors.
         let error = vendor_error::read(&target, &Response::from_parts(head, ()), source).boxed().await;
-        return Err(Failed { class: classify::answer(status, &error), status, hopeless: false, error });
+        return Err(Failed { class: classify::answer(status, &error), status, hopeless: false, error: Box::new(error) });
     }
     let mut reply = call.reply(&target.model);
     if !same && dialect(call.dialect).tells_prompt_first() {
@@ -137,9 +141,9 @@ async fn ask(terms: Terms<'_>, attempt: &mut Attempt) -> Result<(Answer, Option<
     let arriving = Box::new(Arriving { terms, target: &target, same, streamed, source, reply, watch, headers: out });
     let answered = arriving.take(attempt).await;
     let dropped = dropped.iter().map(str::to_owned).collect();
-    answered.map(|(answer, usage)| (answer, usage, dropped)).map_err(|mut error| {
+    answered.map(|(answer, usage)| Box::new(Accepted { answer, attempt: None, usage, dropped })).map_err(|mut error| {
         error.message = vendor_error::redacted(provider, &error.message);
-        Failed { class: classify::in_band(&error), status: error.status, hopeless: false, error }
+        Failed { class: classify::in_band(&error), status: error.status, hopeless: false, error: Box::new(error) }
     })
 }
 
@@ -203,12 +207,12 @@ fn prepare(call: &Call, attempt: &Attempt, body: Parts) -> Result<http::Request<
 
 #[cold]
 pub(super) fn refused_here(error: ApiError) -> Failed {
-    Failed { class: AttemptClass::Deterministic, status: error.status, hopeless: true, error }
+    Failed { class: AttemptClass::Deterministic, status: error.status, hopeless: true, error: Box::new(error) }
 }
 
 #[cold]
 pub(super) fn ambiguous(error: ApiError) -> Failed {
-    Failed { class: AttemptClass::Ambiguous, status: error.status, hopeless: false, error }
+    Failed { class: AttemptClass::Ambiguous, status: error.status, hopeless: false, error: Box::new(error) }
 }
 
 #[cold]
@@ -216,7 +220,7 @@ pub(super) fn send_failed(error: &SendError) -> Failed {
     // A certificate does not become valid by asking again, nor an address another.
     let hopeless = matches!(error.kind, SendErrorKind::TlsUntrusted | SendErrorKind::Inside);
     let told = vendor_error::of_send(error);
-    Failed { class: error.kind.class(), status: told.status, hopeless, error: told }
+    Failed { class: error.kind.class(), status: told.status, hopeless, error: Box::new(told) }
 }
 
 /// A metric label of a closed set: OpenAI's request fields, everything else is one.

@@ -45,7 +45,7 @@ pub(super) async fn run(
         Ok(accepted) => Ok(accepted),
     };
     meter.set_clients_time(terms.is_clients_time);
-    answered.map(|accepted| take(accepted, meter))
+    answered.map(|accepted| take(*accepted, meter)).map_err(|error| *error)
 }
 
 /// The accepted attempt goes on with the answer's body.
@@ -65,7 +65,7 @@ fn take(accepted: Accepted, meter: &mut Meter) -> Answer {
 
 /// No target answered.
 pub(super) struct GaveUp {
-    error: ApiError,
+    error: Box<ApiError>,
     /// None of them could; it is not that the request itself was refused.
     is_down: bool,
 }
@@ -100,7 +100,7 @@ struct Skips {
 }
 
 impl Forward<'_> {
-    async fn answer(mut self) -> Result<Accepted, GaveUp> {
+    async fn answer(mut self) -> Result<Box<Accepted>, GaveUp> {
         let mut skips = Skips::default();
         // A target that its vendor wants left alone for a while is better than none.
         for may_rest in [false, true] {
@@ -113,11 +113,11 @@ impl Forward<'_> {
         }
         let error = skips.soonest.map_or_else(|| ApiError::internal("a route ran out of targets"), Skip::into_error);
         let is_down = error.status != 400;
-        Err(GaveUp { error, is_down })
+        Err(GaveUp { error: Box::new(error), is_down })
     }
 
     /// Goes through the plan once. `None` where no target was asked.
-    async fn round(&mut self, may_rest: bool, skips: &mut Skips) -> Option<Result<Accepted, GaveUp>> {
+    async fn round(&mut self, may_rest: bool, skips: &mut Skips) -> Option<Result<Box<Accepted>, GaveUp>> {
         let (mut at, mut cause) = (0, None);
         let mut permit: Option<RetryPermit> = None;
         // The credentials tried at the present target, as a bit mask, and the retries there.

@@ -22,7 +22,7 @@ pub(super) async fn race(
     next: Option<&Candidate>,
     may_hedge: bool,
     meter: &mut Meter,
-) -> Result<Accepted, Failed> {
+) -> Result<Box<Accepted>, Failed> {
     let hedge = terms.call.resolved.route().and_then(|route| route.hedge.as_ref()).filter(|_| may_hedge);
     match hedge.and_then(|hedge| Some((hedge, wait(hedge, &attempt.target)?))) {
         None => exchange(terms, attempt).await,
@@ -38,7 +38,7 @@ async fn hedged(
     after: Duration,
     next: Option<&Candidate>,
     meter: &mut Meter,
-) -> Result<Accepted, Failed> {
+) -> Result<Box<Accepted>, Failed> {
     let _under_way = hedge.budget.request(Instant::now());
     let target = Arc::clone(&attempt.target);
     let tried = 1 << attempt.credential.min(63);

@@ -1,14 +1,16 @@
 //! The way in: checks of the head, the client's key, the body, and the request's first look. 400, 401, 403, 404, 408, 413
 //! and 415 are decided here.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::FutureExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST};
 use http::{HeaderMap, Request, Version};
-use http_body::Body as _;
+use http_body::{Body as _, Frame};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tokio::time::Instant;
@@ -21,6 +23,7 @@ use super::meter::Meter;
 use super::models;
 use super::route::Address;
 use super::worker::Worker;
+use crate::base::hush::hushed;
 use crate::chat::{ApiError, DialectId, ErrorKind, Fault};
 use crate::dialect::{View, dialect};
 use crate::runtime::{ClientEntry, Snapshot};
@@ -180,9 +183,9 @@ async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Byt
     while !body.is_end_stream() {
         let held = rest.as_ref().map_or_else(|| first.as_ref().map_or(0, Bytes::len), BytesMut::len);
         // Most bodies came with their heads, and need no clock.
-        let next = match body.frame().now_or_never() {
-            Some(ready) => ready,
-            None => {
+        let next = match poll_fn(|cx| Poll::Ready(poll_frame(&mut body, cx))).await {
+            Poll::Ready(next) => next,
+            Poll::Pending => {
                 let now = Instant::now();
                 let by = (now + idle).min(*started.get_or_insert(now) + idle + Duration::from_secs_f64(held as f64 / SLOWEST));
                 tokio::time::timeout_at(by, body.frame()).await.map_err(|_| {
@@ -213,6 +216,15 @@ async fn collect(mut body: Incoming, limit: usize, idle: Duration) -> Result<Byt
         }
     }
     Ok(rest.map(BytesMut::freeze).or(first).unwrap_or_default())
+}
+
+/// Polls without a wake for the end of a body, after which there is nothing to be woken for.
+fn poll_frame(body: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    let (polled, woken) = hushed(|| Pin::new(&mut *body).poll_frame(cx));
+    if woken && !body.is_end_stream() {
+        cx.waker().wake_by_ref();
+    }
+    polled
 }
 
 #[cold]

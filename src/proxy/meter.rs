@@ -177,7 +177,7 @@ impl Meter {
     pub(super) fn attempt_ended(&mut self, class: AttemptClass) {
         let end = self.end(class);
         if let Some(attempt) = &mut self.attempt {
-            attempt.end(&end);
+            attempt.end(Instant::now(), &end);
         }
     }
 

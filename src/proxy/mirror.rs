@@ -95,7 +95,8 @@ async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &A
     };
     let mut attempt = Attempt::new(worker, target, admitted, Budget::first(target));
     attempt.belongs_to(1, bills, None);
-    let Ok(Accepted { answer, attempt: Some(mut attempt), usage, .. }) = exchange(terms, attempt).await else { return "error" };
+    let Ok(accepted) = exchange(terms, attempt).await else { return "error" };
+    let Accepted { answer, attempt: Some(mut attempt), usage, .. } = *accepted else { return "error" };
     let mut end = End { status: 200, usage, ..End::new(AttemptClass::Success) };
     if let Content::Events(stream) = answer.content {
         match stream.drain().await {
@@ -104,6 +105,6 @@ async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &A
         }
     }
     let result = if end.class == AttemptClass::Success { "ok" } else { "error" };
-    attempt.end(&end);
+    attempt.end(Instant::now(), &end);
     result
 }

@@ -88,7 +88,7 @@ pub(super) async fn run(
     if head.status.is_success() || head.status == StatusCode::NOT_MODIFIED {
         let mut headers = head.headers;
         headers::to_client(&mut headers, &headers::CONTENT);
-        attempt.content(false);
+        attempt.content(Instant::now(), false);
         meter.carry(attempt);
         let source = Source::new(body, None, 0, deadlines)?;
         return Ok(Answer { status: head.status, headers, content: Content::Raw(Box::new(source)) });

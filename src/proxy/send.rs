@@ -124,5 +124,5 @@ fn copy(request: &Request<RequestBody>) -> Option<Box<Request<RequestBody>>> {
 fn no_token(error: &AuthError) -> Failed {
     let message = format!("the sidecar's own credential for the vendor could not be had: {error}");
     let error = ApiError::new(502, ErrorKind::Upstream, Fault::Upstream, "upstream_auth_failed", message);
-    Failed { class: AttemptClass::Deterministic, status: 401, hopeless: true, error }
+    Failed { class: AttemptClass::Deterministic, status: 401, hopeless: true, error: Box::new(error) }
 }

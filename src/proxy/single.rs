@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use http::Response;
+use tokio::time::Instant;
 
 use super::admit::{self, Skip, Wish};
 use super::attempt::{Attempt, Budget, End};
@@ -32,15 +33,16 @@ pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Mete
 pub(super) async fn refused_by_vendor(target: &Target, head: &Response<()>, source: Source) -> Failed {
     let status = head.status().as_u16();
     let error = vendor_error::read(target, head, source).await;
-    Failed { class: classify::answer(status, &error), status, hopeless: false, error }
+    Failed { class: classify::answer(status, &error), status, hopeless: false, error: Box::new(error) }
 }
 
 /// Ends the attempt by what came of it.
 pub(super) fn end<T>(attempt: &mut Attempt, answered: Result<T, Failed>) -> Result<T, ApiError> {
     match answered {
         Ok(answer) => {
-            attempt.content(false);
-            attempt.end(&End { status: 200, ..End::new(AttemptClass::Success) });
+            let now = Instant::now();
+            attempt.content(now, false);
+            attempt.end(now, &End { status: 200, ..End::new(AttemptClass::Success) });
             Ok(answer)
         }
         Err(failed) => Err(fail(attempt, failed)),
@@ -49,6 +51,6 @@ pub(super) fn end<T>(attempt: &mut Attempt, answered: Result<T, Failed>) -> Resu
 
 /// Ends an attempt that failed.
 pub(super) fn fail(attempt: &mut Attempt, failed: Failed) -> ApiError {
-    attempt.end(&End { status: failed.status, retry_after: failed.error.retry_after, ..End::new(failed.class) });
-    failed.error
+    attempt.end(Instant::now(), &End { status: failed.status, retry_after: failed.error.retry_after, ..End::new(failed.class) });
+    *failed.error
 }

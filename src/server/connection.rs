@@ -1,6 +1,7 @@
 //! One connection of a client, from its first byte to its end.
 
 use std::convert::Infallible;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use super::io::{ClientIo, Limits};
 use super::overload::Overload;
 use super::preface;
 use super::worker::Phase;
+use crate::base::hush::Hush;
 use crate::config;
 use crate::proxy::{self, ClientConnection, Worker};
 use crate::upstream::TurnStream;
@@ -98,10 +100,11 @@ where
         .max_buf_size(MAX_BUFFER)
         .serve_connection(io, service);
     let mut connection = pin!(connection);
+    let (hush, own) = Hush::new();
     loop {
         tokio::select! {
             biased;
-            result = connection.as_mut() => {
+            result = poll_fn(|cx| hush.poll(&own, cx, |cx| connection.as_mut().poll(cx))) => {
                 if let Err(error) = result {
                     tracing::debug!(%error, "a client's connection ended");
                 }

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use http::Version;
+use http::header::CONNECTION;
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
@@ -78,6 +80,8 @@ enum Source {
         incoming: Incoming,
         connection: Http1,
         pool: Arc<OriginPool>,
+        /// The head says something of the connection, which may be that it closes.
+        may_close: bool,
     },
     /// Read from the connection, which hyper has given back.
     Parted {
@@ -99,7 +103,10 @@ impl Body {
         let is_over = incoming.is_end_stream();
         let source = match connection.part() {
             Ok((stream, rest)) => Source::Parted { parted: Parted::new(stream, rest, head, incoming.size_hint().exact()), pool },
-            Err(connection) => Source::Http1 { incoming, connection, pool },
+            Err(connection) => {
+                let may_close = head.version != Version::HTTP_11 || head.headers.contains_key(CONNECTION);
+                Source::Http1 { incoming, connection, pool, may_close }
+            }
         };
         let mut body = Self { source };
         if is_over {
@@ -147,17 +154,19 @@ impl Body {
     /// The next bytes; `None` at the clean end. Trailers are passed over.
     pub fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
         let polled = match &mut self.source {
-            Source::Http1 { incoming, connection, .. } => match connection.drive(cx, |cx| poll_incoming(incoming, cx)) {
-                Poll::Ready(Err(closed)) => {
+            Source::Http1 { incoming, connection, .. } => {
+                let mut next = Poll::Pending;
+                let driven = connection.drive(cx, |cx| {
+                    next = poll_incoming(incoming, cx);
+                    next.is_ready()
+                });
+                if let Poll::Ready(Err(closed)) = driven {
                     let within = || SendError::new(SendErrorKind::Reset, "the connection closed within the body");
-                    Poll::Ready(Some(Err(closed.unwrap_or_else(within))))
+                    next = Poll::Ready(Some(Err(closed.unwrap_or_else(within))));
                 }
-                Poll::Ready(Ok(next)) => Poll::Ready(next.map(|next| next.map_err(|error| SendError::from_hyper(&error)))),
-                Poll::Pending => Poll::Pending,
-            },
-            Source::Http2 { incoming, .. } => {
-                poll_incoming(incoming, cx).map(|next| next.map(|next| next.map_err(|error| SendError::from_hyper(&error))))
+                next
             }
+            Source::Http2 { incoming, .. } => poll_incoming(incoming, cx),
             Source::Parted { parted, .. } => parted.poll_data(cx),
             Source::Over | Source::Broken => Poll::Ready(None),
         };
@@ -174,9 +183,9 @@ impl Body {
     fn release(&mut self) {
         let over = if matches!(self.source, Source::Broken) { Source::Broken } else { Source::Over };
         match std::mem::replace(&mut self.source, over) {
-            Source::Http1 { mut connection, pool, .. } => {
-                // Let the connection take note that the answer is over.
-                if !connection.is_closed() {
+            Source::Http1 { mut connection, pool, may_close, .. } => {
+                // The connection takes note that the answer is over when it is polled next: at once, or when it is used again.
+                if !(may_close && connection.is_closed()) {
                     pool.put(connection);
                 }
             }
@@ -191,13 +200,13 @@ impl Body {
 }
 
 /// The next piece of a body that is data.
-fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, hyper::Error>>> {
+fn poll_incoming(incoming: &mut Incoming, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, SendError>>> {
     loop {
         let Some(frame) = ready!(Pin::new(&mut *incoming).poll_frame(cx)) else { return Poll::Ready(None) };
         match frame.map(Frame::into_data) {
             Ok(Ok(data)) => return Poll::Ready(Some(Ok(data))),
             Ok(Err(_trailers)) => {}
-            Err(error) => return Poll::Ready(Some(Err(error))),
+            Err(error) => return Poll::Ready(Some(Err(SendError::from_hyper(&error)))),
         }
     }
 }

@@ -33,31 +33,31 @@ impl Driver {
         Self { connection: Box::new(connection), gate, waker }
     }
 
-    /// Polls what the connection feeds, and the connection for it. Nobody else makes `fed` ready, so that nothing needs to be woken for
-    /// it. Where it is ready the gate stays shut: who is told something polls again.
+    /// Polls what the connection feeds, and the connection for it. `fed` keeps what it gets, and says whether it got something. Nobody
+    /// else feeds it, so that nothing needs to be woken for it. Where it got something the gate stays shut: who is told polls again.
     ///
     /// # Errors
     /// The connection closed first, for this reason if there is one.
-    pub(super) fn drive<T>(
+    pub(super) fn drive(
         &mut self,
         cx: &mut Context<'_>,
-        mut fed: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<Result<T, Option<SendError>>> {
+        mut fed: impl FnMut(&mut Context<'_>) -> bool,
+    ) -> Poll<Result<(), Option<SendError>>> {
         let mut fed = move || fed(&mut Context::from_waker(Waker::noop()));
         self.gate.shut(cx.waker());
-        if let Poll::Ready(ready) = fed() {
-            return Poll::Ready(Ok(ready));
+        if fed() {
+            return Poll::Ready(Ok(()));
         }
         for _ in 0..MOST_ROUNDS {
             self.gate.forget();
             let connection = Pin::new(&mut self.connection).poll(&mut Context::from_waker(&self.waker));
             match (fed(), connection) {
-                (Poll::Ready(ready), _) => return Poll::Ready(Ok(ready)),
-                (Poll::Pending, Poll::Ready(closed)) => {
+                (true, _) => return Poll::Ready(Ok(())),
+                (false, Poll::Ready(closed)) => {
                     return Poll::Ready(Err(closed.err().map(|error| SendError::from_hyper(&error))));
                 }
-                (Poll::Pending, Poll::Pending) if self.gate.open() => return Poll::Pending,
-                (Poll::Pending, Poll::Pending) => {}
+                (false, Poll::Pending) if self.gate.open() => return Poll::Pending,
+                (false, Poll::Pending) => {}
             }
         }
         cx.waker().wake_by_ref();

@@ -82,11 +82,7 @@ impl Http1 {
     }
 
     /// Polls what the connection feeds, and the connection for it: [`Driver::drive`].
-    pub(super) fn drive<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        fed: impl FnMut(&mut Context<'_>) -> Poll<T>,
-    ) -> Poll<Result<T, Option<SendError>>> {
+    pub(super) fn drive(&mut self, cx: &mut Context<'_>, fed: impl FnMut(&mut Context<'_>) -> bool) -> Poll<Result<(), Option<SendError>>> {
         match &mut self.link {
             Link::Bare(_) => Poll::Ready(Err(None)),
             Link::Hyper { driver, .. } => driver.drive(cx, fed),
@@ -109,13 +105,20 @@ impl Http1 {
             Arc::clone(hold)
         });
         let request = request.map(|body| Noted { body, hold: noted });
-        let result = {
-            let mut answer = pin!(sender.try_send_request(request));
-            std::future::poll_fn(|cx| driver.drive(cx, |cx| answer.as_mut().poll(cx))).await
-        };
-        match result {
-            Ok(Ok(response)) => Ok((response, Self { link, idle_since: self.idle_since })),
-            Ok(Err(mut error)) => {
+        let mut answer = None;
+        {
+            let mut answering = pin!(sender.try_send_request(request));
+            let mut fed = |cx: &mut Context<'_>| {
+                if let Poll::Ready(answered) = answering.as_mut().poll(cx) {
+                    answer = Some(answered);
+                }
+                answer.is_some()
+            };
+            let _closed = std::future::poll_fn(|cx| driver.drive(cx, &mut fed)).await;
+        }
+        match answer {
+            Some(Ok(response)) => Ok((response, Self { link, idle_since: self.idle_since })),
+            Some(Err(mut error)) => {
                 let unsent = error.take_message().map(|unsent| Box::new(unsent.map(Noted::into_body)));
                 let mut failure = SendError::from_hyper(error.error());
                 if unsent.is_some() {
@@ -123,7 +126,7 @@ impl Http1 {
                 }
                 Err(Unanswered { error: failure, unsent })
             }
-            Err(_closed) => Err(closed()),
+            None => Err(closed()),
         }
     }
 

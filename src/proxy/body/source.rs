@@ -41,12 +41,24 @@ pub(in crate::proxy) struct Source {
     body: Body,
     decompressor: Option<Box<Decompressor>>,
     deadlines: Deadlines,
-    last_byte: Instant,
-    last_content: Instant,
-    last_beat: Instant,
-    /// Made when nothing has come for the first time: most answers that are not streamed come with their heads.
-    timer: Option<Pin<Box<Sleep>>>,
+    /// There when nothing has come for the first time: most answers that are not streamed come with their heads.
+    waiting: Option<Waiting>,
     over: bool,
+}
+
+/// Since when something is waited for.
+struct Waiting {
+    timer: Pin<Box<Sleep>>,
+    /// Bytes have come whose time was not taken: it is, at the latest, when there are no more.
+    has_come: bool,
+    last: Last,
+}
+
+/// When something came last, or was told the client.
+struct Last {
+    byte: Instant,
+    content: Instant,
+    beat: Instant,
 }
 
 impl Source {
@@ -58,21 +70,24 @@ impl Source {
                 ApiError::upstream("upstream_invalid_response", "the upstream's answer has a Content-Encoding that is not known")
             })?)),
         };
-        let now = Instant::now();
-        Ok(Self { body, decompressor, deadlines, last_byte: now, last_content: now, last_beat: now, timer: None, over: false })
+        Ok(Self { body, decompressor, deadlines, waiting: None, over: false })
     }
 
     /// Content came: the deadline for the first is kept, that for the next begins.
     pub(in crate::proxy) fn note_content(&mut self, now: Instant) {
         self.deadlines.first = None;
-        self.last_content = now;
+        if let Some(waiting) = &mut self.waiting {
+            waiting.has_come = false;
+            waiting.last.byte = now;
+            waiting.last.content = now;
+        }
     }
 
     /// The body has to end by `at`, because all of the answer is there.
     pub(in crate::proxy) fn end_by(&mut self, at: Instant) {
         self.deadlines.total = self.deadlines.total.min(at);
-        if let Some(timer) = &mut self.timer {
-            timer.as_mut().reset(at);
+        if let Some(waiting) = &mut self.waiting {
+            waiting.timer.as_mut().reset(at);
         }
     }
 
@@ -92,7 +107,9 @@ impl Source {
         loop {
             match self.body.poll_data(cx) {
                 Poll::Ready(Some(Ok(data))) => {
-                    self.last_byte = Instant::now();
+                    if let Some(waiting) = &mut self.waiting {
+                        waiting.has_come = true;
+                    }
                     let data = match &mut self.decompressor {
                         None => data,
                         Some(decompressor) => decompressor.push(&data).map_err(compression_error)?,
@@ -125,42 +142,51 @@ impl Source {
 
     /// The timer is moved only when it fires: bytes just leave their time.
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<Result<Item, ApiError>> {
-        if self.timer.is_none() {
-            self.timer = Some(Box::pin(sleep_until(self.next_deadline())));
+        let d = &self.deadlines;
+        let waiting = self.waiting.get_or_insert_with(|| Waiting::new(d));
+        if std::mem::take(&mut waiting.has_come) {
+            waiting.last.byte = Instant::now();
         }
-        while self.timer.as_mut().is_some_and(|timer| timer.as_mut().poll(cx).is_ready()) {
+        while waiting.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let passed = |at: Instant| at <= now;
-            let d = &self.deadlines;
             if passed(d.total) {
                 return Poll::Ready(Err(ApiError::timeout("the answer took longer than the time allowed for it in all")));
             }
             if d.first.is_some_and(passed) {
                 return Poll::Ready(Err(ApiError::timeout("nothing of the answer came within the time allowed for it")));
             }
-            if passed(self.last_byte + d.idle) || passed(self.last_content + d.content_idle) {
+            if passed(waiting.last.byte + d.idle) || passed(waiting.last.content + d.content_idle) {
                 let message = "the upstream fell silent within its answer";
                 return Poll::Ready(Err(ApiError { status: 504, ..ApiError::upstream("upstream_idle_timeout", message) }));
             }
-            let quiet = d.first.is_none() && passed(self.last_byte.max(self.last_beat) + d.heartbeat);
+            let quiet = d.first.is_none() && passed(waiting.last.byte.max(waiting.last.beat) + d.heartbeat);
             if quiet {
-                self.last_beat = now;
+                waiting.last.beat = now;
             }
-            let next = self.next_deadline();
-            if let Some(timer) = &mut self.timer {
-                timer.as_mut().reset(next);
-            }
+            let next = waiting.last.next_deadline(d);
+            waiting.timer.as_mut().reset(next);
             if quiet {
                 return Poll::Ready(Ok(Item::Quiet));
             }
         }
         Poll::Pending
     }
+}
 
-    fn next_deadline(&self) -> Instant {
-        let d = &self.deadlines;
-        let idle = (self.last_byte + d.idle).min(self.last_content + d.content_idle);
-        let next = d.total.min(idle).min(self.last_byte.max(self.last_beat) + d.heartbeat);
+impl Waiting {
+    fn new(d: &Deadlines) -> Self {
+        let now = Instant::now();
+        let last = Last { byte: now, content: now, beat: now };
+        Self { timer: Box::pin(sleep_until(last.next_deadline(d))), has_come: false, last }
+    }
+}
+
+impl Last {
+    /// When there is something to look at next.
+    fn next_deadline(&self, d: &Deadlines) -> Instant {
+        let idle = (self.byte + d.idle).min(self.content + d.content_idle);
+        let next = d.total.min(idle).min(self.byte.max(self.beat) + d.heartbeat);
         d.first.map_or(next, |first| first.min(next))
     }
 }
