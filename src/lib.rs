@@ -17,7 +17,7 @@
 //! | 3 | [`dialect`], [`usage`] | the wire formats, each in both directions; records of what requests used and cost |
 //! | 2 | [`cache`], [`chat`], [`config`], [`inject`], [`limit`], [`price`] | answers kept to be given again; the hub every dialect reads into and writes from; the configuration file; the sidecar in Kubernetes pods; what may be sent, at once and over time, and what it may cost; what models cost |
 //! | 1 | [`codec`], [`metrics`], [`seal`], [`trace`] | framing without I/O; metric families; secrets at rest; spans |
-//! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share |
+//! | 0 | [`base`] | ids, secrets, outcomes, raw JSON, the locks threads share, wakes |
 //!
 //! # The life of a request
 //!
@@ -28,7 +28,8 @@
 //! 4. `proxy::admit` lets it in by the client's limits. A route with a cache may answer then (`proxy::cached`); else
 //!    `proxy::forward` goes through the targets. Each attempt passes the target's breaker and limits (`proxy::admit`);
 //!    `proxy::exchange` edits the request (same dialect) or translates it (another), has [`upstream`] send it, and judges the
-//!    answer by head *and* first content. Until then nothing has gone to the client, and another attempt is free.
+//!    answer by head *and* first content. Until then nothing has gone to the client, and another attempt is free. hyper reads an
+//!    answer's head, and its body too unless that is a stream, which [`upstream`] reads from the socket.
 //!    Embeddings and rerank go the same way, but ask and answer in one piece (`proxy::beside`).
 //! 5. `proxy::respond` writes the head; the body is a `proxy::Body`: bytes at hand, an event stream that is relayed or
 //!    translated as it is polled, or bytes passed on.

@@ -113,7 +113,50 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
         this.wrote(polled, cx)
     }
 
+    /// Waits for what was put off, which the client may leave unread as well.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let this = self.get_mut();
+        let polled = Pin::new(&mut this.stream).poll_shutdown(cx);
+        this.wrote(polled, cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    /// Takes nothing.
+    struct Stalled;
+
+    impl AsyncRead for Stalled {
+        fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Stalled {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Pending
+        }
+    }
+
+    /// Bytes that were put off may be left when the connection is to end.
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_waited_for_no_longer_than_it_may_be() {
+        let limits = Limits { keep_alive: Duration::MAX, head: Duration::MAX, write: Duration::from_millis(5) };
+        let mut io = ClientIo::new(Stalled, Arc::default(), limits);
+        for error in [io.write(b"x").await.map(drop), io.flush().await, io.shutdown().await] {
+            assert_eq!(error.unwrap_err().kind(), ErrorKind::TimedOut);
+        }
     }
 }

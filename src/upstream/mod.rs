@@ -1,5 +1,7 @@
 //! Floor 5: sending a request to an upstream. Connections are pooled per worker thread; an HTTP/1 connection is driven by
-//! whoever polls the request's answer or its body, so a request needs no task of its own and ends with its owner.
+//! whoever polls the request's answer or its body, so a request needs no task of its own and ends with its owner. hyper drives it
+//! (`http1`) but for streams, whose bodies are read from the socket once their heads are parsed (`hold`, `parted`). Small writes, to
+//! clients as to upstreams, go out together (`turn`).
 
 mod body;
 mod chunked;

@@ -6,7 +6,7 @@ use tokio::net::TcpListener;
 use crate::support::chat;
 use crate::support::client::End;
 use crate::support::sidecar::Sidecar;
-use crate::support::upstream::{Script, Upstream};
+use crate::support::upstream::{Identity, Script, Upstream};
 
 fn whole() -> String {
     chat::completion("hello").to_string()
@@ -160,18 +160,40 @@ async fn hop_by_hop_headers_and_cookies_do_not_cross() {
 }
 
 /// A stream's connection is read by the sidecar once hyper has parsed its head.
+async fn share_a_connection_in_any_order(upstream: &Upstream, sidecar: &Sidecar) {
+    let mut client = sidecar.connect().await;
+    let long = "x".repeat(100_000);
+    for stream in [true, false, true, true, false, false, true] {
+        for text in ["hello", &long] {
+            let streamed = chat::stream(&[text]);
+            let script = if stream { Script::sse().chunk(&streamed).end() } else { Script::json(200, &chat::completion(text)) };
+            upstream.script(script);
+            client.post("/v1/chat/completions", &chat::request(stream)).await;
+            let answer = client.answer().await;
+            assert_eq!(answer.status(), 200);
+            assert!(!stream || answer.text() == streamed);
+        }
+    }
+    assert_eq!(upstream.record().connections, 1);
+}
+
 #[tokio::test]
 async fn streams_and_answers_share_a_connection_in_any_order() {
     let (upstream, sidecar) = start().await;
-    let mut client = sidecar.connect().await;
-    for stream in [true, false, true, true, false, false, true] {
-        let script =
-            if stream { Script::sse().chunk(chat::stream(&["hello"])).end() } else { Script::json(200, &chat::completion("hello")) };
-        upstream.script(script);
-        client.post("/v1/chat/completions", &chat::request(stream)).await;
-        assert_eq!(client.answer().await.status(), 200);
-    }
-    assert_eq!(upstream.record().connections, 1);
+    share_a_connection_in_any_order(&upstream, &sidecar).await;
+}
+
+#[tokio::test]
+async fn streams_and_answers_share_a_connection_under_tls() {
+    let identity = Identity::new(&[]);
+    let upstream = Upstream::start_tls_as(&identity).await;
+    let sidecar = Sidecar::start(&format!(
+        "providers:\n  vendor: {{type: openai_compatible, base_url: 'https://{}/v1', api_key: sk-1, models: [m], tls: {{ca: '{}'}}}}\n",
+        upstream.address,
+        identity.ca.path().display()
+    ))
+    .await;
+    share_a_connection_in_any_order(&upstream, &sidecar).await;
 }
 
 #[tokio::test]

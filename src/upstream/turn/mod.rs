@@ -14,9 +14,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 
-use futures_util::task::AtomicWaker;
-use parking_lot::Mutex;
-
+use crate::base::sync::{AtomicWaker, Mutex};
 use out::Out;
 pub use stream::TurnStream;
 

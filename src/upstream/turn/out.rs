@@ -1,12 +1,12 @@
 //! A socket's way out, which the stream and the turn's list share.
 
 use std::io::{self, ErrorKind};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 
-use parking_lot::Mutex;
 use tokio::net::TcpStream;
 use tokio::net::tcp::OwnedWriteHalf;
+
+use crate::base::sync::{AtomicU8, Mutex, Ordering};
 
 /// A write of it is on the list.
 const LISTED: u8 = 1;
