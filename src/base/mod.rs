@@ -7,6 +7,7 @@ pub mod hush;
 pub mod id;
 pub mod json;
 pub mod kind;
+pub mod on_wake;
 pub mod outcome;
 pub mod parts;
 pub mod raw;

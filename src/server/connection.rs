@@ -25,6 +25,7 @@ use super::overload::Overload;
 use super::preface;
 use super::worker::Phase;
 use crate::base::hush::Hush;
+use crate::base::on_wake::OnWake;
 use crate::config;
 use crate::proxy::{self, ClientConnection, Worker};
 use crate::upstream::TurnStream;
@@ -101,7 +102,9 @@ where
         .serve_connection(io, service);
     let mut connection = pin!(connection);
     let (hush, own) = Hush::new();
+    let on_change = OnWake::default();
     loop {
+        let mut changed = pin!(phase.changed());
         tokio::select! {
             biased;
             result = poll_fn(|cx| hush.poll(&own, cx, |cx| connection.as_mut().poll(cx))) => {
@@ -110,7 +113,7 @@ where
                 }
                 return;
             }
-            changed = phase.changed() => {
+            changed = poll_fn(|cx| on_change.poll(cx, |cx| changed.as_mut().poll(cx))) => {
                 if changed.is_err() {
                     return;
                 }

@@ -10,6 +10,7 @@ use http_body::SizeHint;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::decompress::{self, Decompressor};
+use crate::base::on_wake::OnWake;
 use crate::chat::ApiError;
 use crate::upstream::{Body, SendErrorKind};
 
@@ -49,6 +50,8 @@ pub(in crate::proxy) struct Source {
 /// Since when something is waited for.
 struct Waiting {
     timer: Pin<Box<Sleep>>,
+    /// For the timer: bytes come more often than it fires.
+    on_time: OnWake,
     /// Bytes have come whose time was not taken: it is, at the latest, when there are no more.
     has_come: bool,
     last: Last,
@@ -147,7 +150,7 @@ impl Source {
         if std::mem::take(&mut waiting.has_come) {
             waiting.last.byte = Instant::now();
         }
-        while waiting.timer.as_mut().poll(cx).is_ready() {
+        while waiting.on_time.poll(cx, |cx| waiting.timer.as_mut().poll(cx)).is_ready() {
             let now = Instant::now();
             let passed = |at: Instant| at <= now;
             if passed(d.total) {
@@ -178,7 +181,7 @@ impl Waiting {
     fn new(d: &Deadlines) -> Self {
         let now = Instant::now();
         let last = Last { byte: now, content: now, beat: now };
-        Self { timer: Box::pin(sleep_until(last.next_deadline(d))), has_come: false, last }
+        Self { timer: Box::pin(sleep_until(last.next_deadline(d))), on_time: OnWake::default(), has_come: false, last }
     }
 }
 
