@@ -71,35 +71,24 @@ impl Wake for Hush {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
     use super::*;
+    use crate::base::woken::task;
 
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// A hush of a task, its waker, and how often the task was woken since that was asked last.
-    fn task() -> (Waker, impl Fn() -> usize) {
+    /// The waker of a task's hush, and how often the task was woken since that was asked last.
+    fn hushed_task() -> (Waker, impl Fn() -> usize) {
         let (hush, own) = Hush::new();
-        let count = Arc::new(Count::default());
-        let waker = Waker::from(Arc::clone(&count));
+        let (waker, woken) = task();
         let polled = hush.poll(&own, &mut Context::from_waker(&waker), |cx| {
             assert!(cx.waker().will_wake(&own));
             Poll::<()>::Pending
         });
         assert!(polled.is_pending());
-        (own, move || count.0.swap(0, Ordering::Relaxed))
+        (own, woken)
     }
 
     #[test]
     fn wakes_are_passed_on_and_noted_where_it_is_to_be_quiet() {
-        let (own, woken) = task();
+        let (own, woken) = hushed_task();
         own.wake_by_ref();
         assert_eq!(woken(), 1);
         assert_eq!(hushed(|| own.wake_by_ref()), ((), true));
@@ -111,7 +100,7 @@ mod tests {
 
     #[test]
     fn another_threads_wakes_are_always_passed_on() {
-        let (own, woken) = task();
+        let (own, woken) = hushed_task();
         let (joined, noted) = hushed(|| std::thread::spawn(move || own.wake_by_ref()).join());
         assert!(joined.is_ok() && !noted);
         assert_eq!(woken(), 1);
@@ -120,8 +109,7 @@ mod tests {
     #[test]
     fn a_task_that_took_over_is_woken_too() {
         let (hush, own) = Hush::new();
-        let first = Waker::from(Arc::new(Count::default()));
-        let second = Waker::from(Arc::new(Count::default()));
+        let (first, second) = (task().0, task().0);
         for (waker, expected) in [(&first, &own), (&second, &second), (&first, &own)] {
             let polled = hush.poll(&own, &mut Context::from_waker(waker), |cx| Poll::Ready(cx.waker().will_wake(expected)));
             assert_eq!(polled, Poll::Ready(true));

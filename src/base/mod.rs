@@ -14,4 +14,6 @@ pub mod raw;
 pub mod secret;
 pub mod service_tier;
 pub mod sync;
+#[cfg(test)]
+pub mod woken;
 pub mod yaml;

@@ -62,23 +62,8 @@ impl Wake for Note {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
-
-    #[derive(Default)]
-    struct Count(AtomicUsize);
-
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn task() -> (Waker, impl Fn() -> usize) {
-        let count = Arc::new(Count::default());
-        (Waker::from(Arc::clone(&count)), move || count.0.swap(0, Ordering::Relaxed))
-    }
+    use crate::base::woken::task;
 
     #[test]
     fn a_future_is_polled_first_and_when_it_was_woken() {

@@ -87,23 +87,14 @@ impl AsyncWrite for TurnStream {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-    use std::task::{Wake, Waker};
+    use std::sync::atomic::{AtomicBool, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
 
     use super::*;
+    use crate::base::woken::task;
     use crate::upstream::turn::{LARGEST, MOST};
-
-    #[derive(Default)]
-    struct Woken(AtomicUsize);
-
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     async fn pair(turn: &Arc<Turn>) -> (TurnStream, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -178,19 +169,18 @@ mod tests {
     async fn what_a_full_socket_does_not_take_goes_out_later() {
         let turn = busy();
         let (mut stream, mut peer) = pair(&turn).await;
-        let woken = Arc::new(Woken::default());
-        let waker = Waker::from(Arc::clone(&woken));
+        let (waker, woken) = task();
         let mut cx = Context::from_waker(&waker);
         let large = vec![b'x'; 1 << 20];
         let mut written = 0;
         while let Poll::Ready(more) = Pin::new(&mut stream).poll_write(&mut cx, &large) {
             written += more.unwrap();
         }
-        woken.0.store(0, Ordering::Relaxed);
+        woken();
         assert!(matches!(Pin::new(&mut stream).poll_write(&mut cx, b"abc"), Poll::Ready(Ok(3))));
         assert!(Pin::new(&mut stream).poll_flush(&mut cx).is_ready());
         turn.flush();
-        assert_eq!(woken.0.load(Ordering::Relaxed), 1, "it is told that there is something to settle");
+        assert_eq!(woken(), 1, "it is told that there is something to settle");
         assert!(Pin::new(&mut stream).poll_flush(&mut cx).is_pending());
         assert!(Pin::new(&mut stream).poll_write(&mut cx, b"d").is_pending(), "nothing goes before it");
 
