@@ -60,8 +60,9 @@ impl Out {
     pub(super) fn write(&self, bytes: &[u8]) {
         self.state.fetch_and(!LISTED, Ordering::Relaxed);
         let mut debt = self.debt.lock();
-        let written = match self.socket().and_then(|socket| socket.try_write(bytes)) {
-            _ if !debt.rest.is_empty() => 0,
+        // Nothing goes before what an earlier write of the same turn has left.
+        let written = if debt.rest.is_empty() { self.socket().and_then(|socket| socket.try_write(bytes)) } else { Ok(0) };
+        let written = match written {
             Ok(written) => written,
             Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
             Err(error) => {

@@ -88,6 +88,7 @@ impl AsyncWrite for TurnStream {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicBool, Ordering};
+    use std::task::Waker;
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpListener;
@@ -196,6 +197,27 @@ mod tests {
         };
         let (all, ()) = tokio::join!(read, write);
         assert_eq!(all[written..], *b"abcd");
+    }
+
+    #[tokio::test]
+    async fn of_two_writes_in_a_turn_the_second_waits_for_what_the_first_has_left() {
+        let turn = busy();
+        let (mut stream, mut peer) = pair(&turn).await;
+        let mut cx = Context::from_waker(Waker::noop());
+        let large = vec![b'x'; 1 << 20];
+        let mut written = 0;
+        while let Poll::Ready(more) = Pin::new(&mut stream).poll_write(&mut cx, &large) {
+            written += more.unwrap();
+        }
+        stream.out.write(b"a");
+        peer.read_exact(&mut vec![0; written]).await.unwrap();
+        stream.out.socket().unwrap().writable().await.unwrap();
+        stream.out.write(b"b");
+        stream.flush().await.unwrap();
+        drop(stream);
+        let mut rest = Vec::new();
+        peer.read_to_end(&mut rest).await.unwrap();
+        assert_eq!(rest, b"ab");
     }
 
     #[tokio::test]
