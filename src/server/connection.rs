@@ -33,8 +33,9 @@ use crate::upstream::TurnStream;
 const TLS_LIMIT: Duration = Duration::from_secs(5);
 /// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
 const MAX_HEAD: usize = 70 << 10;
-/// The most that is buffered of a request, and of an answer that its client is slow to read. It has to hold a head.
-const MAX_BUFFER: usize = 96 << 10;
+/// The most that is read of a request in one go, and that is buffered of an answer that its client is slow to read. It has to hold a
+/// head; a body that fits in with its head is not copied.
+const MAX_BUFFER: usize = 128 << 10;
 const MAX_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);

@@ -43,13 +43,15 @@ impl From<Parts> for RequestBody {
 }
 
 impl http_body::Body for RequestBody {
-    type Data = Bytes;
+    type Data = Parts;
     type Error = Box<dyn std::error::Error + Send + Sync>;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Parts>, Self::Error>>> {
         match self.get_mut() {
-            Self::Full(parts) => Poll::Ready(parts.take_next().map(|piece| Ok(Frame::data(piece)))),
-            Self::Stream(body) => Pin::new(body).poll_frame(cx),
+            Self::Full(parts) if parts.is_empty() => Poll::Ready(None),
+            // Both at once: hyper would write a second frame by itself, behind a long first one.
+            Self::Full(parts) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(parts))))),
+            Self::Stream(body) => Pin::new(body).poll_frame(cx).map_ok(|frame| frame.map_data(Parts::from)),
         }
     }
 

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::body::RequestBody;
+use crate::base::parts::Parts;
 
 /// Bytes pass.
 const OPEN: u8 = 0;
@@ -80,10 +80,10 @@ impl Noted {
 }
 
 impl http_body::Body for Noted {
-    type Data = Bytes;
+    type Data = Parts;
     type Error = <RequestBody as http_body::Body>::Error;
 
-    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
+    fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Parts>, Self::Error>>> {
         Pin::new(&mut self.get_mut().body).poll_frame(cx)
     }
 
