@@ -80,7 +80,10 @@ mod tests {
             assert_eq!((parts.joined(), parts.remaining(), parts.is_empty()), (Bytes::from(all.clone()), all.len(), all.is_empty()));
             let mut slices = [IoSlice::new(&[]); 3];
             let count = parts.chunks_vectored(&mut slices);
-            assert_eq!(slices[..count].iter().map(|slice| &**slice).collect::<Vec<_>>(), pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>());
+            assert_eq!(
+                slices[..count].iter().map(|slice| &**slice).collect::<Vec<_>>(),
+                pieces.iter().map(|piece| piece.as_bytes()).collect::<Vec<_>>()
+            );
             assert_eq!(parts.chunks_vectored(&mut slices[..1]), count.min(1));
             for taken in 0..=all.len() {
                 let mut rest = parts.clone();

@@ -66,8 +66,8 @@ impl Budget {
     }
 
     /// The request's first attempt at the target's provider.
-    pub(super) fn first(target: &Target) -> Self {
-        Self::new(Arc::new(target.budget().request(Instant::now())), None, None)
+    pub(super) fn first(target: &Target, now: Instant) -> Self {
+        Self::new(Arc::new(target.budget().request(now)), None, None)
     }
 }
 
@@ -105,7 +105,7 @@ impl End {
 
 impl Attempt {
     /// In a box, as it goes from hand to hand.
-    pub(super) fn new(worker: &Arc<Worker>, target: &Arc<Target>, admitted: Admitted, budget: Budget) -> Box<Self> {
+    pub(super) fn new(worker: &Arc<Worker>, target: &Arc<Target>, admitted: Admitted, budget: Budget, begun: Instant) -> Box<Self> {
         Box::new(Self {
             worker: Arc::clone(worker),
             target: Arc::clone(target),
@@ -114,7 +114,7 @@ impl Attempt {
             grants: admitted.grants,
             _in_flight: target.measures().begin(),
             _budget: budget,
-            begun: Instant::now(),
+            begun,
             has_content: false,
             prompt: admitted.prompt,
             has_ended: false,
@@ -285,6 +285,8 @@ impl Attempt {
 
 impl Drop for Attempt {
     fn drop(&mut self) {
-        self.end(Instant::now(), &End::new(AttemptClass::ClientCancel));
+        if !self.has_ended {
+            self.end(Instant::now(), &End::new(AttemptClass::ClientCancel));
+        }
     }
 }

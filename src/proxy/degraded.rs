@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::BytesMut;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
+use tokio::time::Instant;
 
 use super::admit;
 use super::attempt::{Attempt, Budget};
@@ -33,7 +34,8 @@ pub(super) async fn serve(terms: Terms<'_>, meter: &mut Meter, error: Box<ApiErr
 
 async fn by_target(terms: Terms<'_>, target: &Arc<Target>, meter: &mut Meter) -> Option<Box<Accepted>> {
     let admitted = admit::upstream(terms.wish(), target, 0, true).await.ok()?;
-    let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::first(target));
+    let begun = Instant::now();
+    let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::first(target, begun), begun);
     meter.attempt(&mut attempt);
     Box::pin(exchange(terms, attempt)).await.ok()
 }

@@ -140,7 +140,9 @@ impl Forward<'_> {
                 }
             };
             tried |= 1 << admitted.credential.min(63);
-            let mut attempt = Attempt::new(self.terms.worker, target, admitted, Budget::new(self.request_at(target), granted, None));
+            let now = Instant::now();
+            let budget = Budget::new(self.request_at(target, now), granted, None);
+            let mut attempt = Attempt::new(self.terms.worker, target, admitted, budget, now);
             self.meter.attempt(&mut attempt);
             let may_hedge = self.meter.attempts() < self.most;
             let failed = match hedge::race(self.terms, attempt, self.plan.get(at + 1), may_hedge, self.meter).await {
@@ -173,11 +175,11 @@ impl Forward<'_> {
     }
 
     /// The request as the budget of the target's provider counts it.
-    fn request_at(&mut self, target: &Arc<Target>) -> Arc<UnderWay> {
+    fn request_at(&mut self, target: &Arc<Target>, now: Instant) -> Arc<UnderWay> {
         if let Some((_, request)) = self.asked.iter().find(|(asked, _)| asked.provider.name == target.provider.name) {
             return Arc::clone(request);
         }
-        let request = Arc::new(target.budget().request(Instant::now()));
+        let request = Arc::new(target.budget().request(now));
         self.asked.push((Arc::clone(target), Arc::clone(&request)));
         request
     }

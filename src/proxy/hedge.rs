@@ -97,7 +97,7 @@ async fn begin(
     };
     let admitted = admit::upstream(terms.wish(), target, tried, false).await.ok()?;
     let request = Arc::new(target.budget().request(now));
-    let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::new(request, Some(retry), Some(hedged)));
+    let mut attempt = Attempt::new(terms.worker, target, admitted, Budget::new(request, Some(retry), Some(hedged)), Instant::now());
     meter.attempt(&mut attempt);
     Some(attempt)
 }

@@ -175,9 +175,9 @@ impl Meter {
 
     /// What became of the attempt that the answer comes by.
     pub(super) fn attempt_ended(&mut self, class: AttemptClass) {
-        let end = self.end(class);
-        if let Some(attempt) = &mut self.attempt {
-            attempt.end(Instant::now(), &end);
+        if self.attempt.as_ref().is_some_and(|attempt| !attempt.has_ended()) {
+            let end = self.end(class);
+            self.attempt.iter_mut().for_each(|attempt| attempt.end(Instant::now(), &end));
         }
     }
 

@@ -93,7 +93,8 @@ async fn send(worker: &Arc<Worker>, snapshot: &Snapshot, call: &Call, target: &A
     let Ok(admitted) = admit::upstream(terms.wish(), target, 0, false).await else {
         return "skipped";
     };
-    let mut attempt = Attempt::new(worker, target, admitted, Budget::first(target));
+    let begun = Instant::now();
+    let mut attempt = Attempt::new(worker, target, admitted, Budget::first(target, begun), begun);
     attempt.belongs_to(1, bills, None);
     let Ok(accepted) = exchange(terms, attempt).await else { return "error" };
     let Accepted { answer, attempt: Some(mut attempt), usage, .. } = *accepted else { return "error" };

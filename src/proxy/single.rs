@@ -24,7 +24,8 @@ pub(super) async fn begin(wish: Wish<'_>, target: &Arc<Target>, meter: &mut Mete
         admitted => admitted,
     };
     let admitted = admitted.map_err(Skip::into_error)?;
-    let mut attempt = Attempt::new(wish.worker, target, admitted, Budget::first(target));
+    let begun = Instant::now();
+    let mut attempt = Attempt::new(wish.worker, target, admitted, Budget::first(target, begun), begun);
     meter.attempt(&mut attempt);
     Ok(attempt)
 }
