@@ -1,22 +1,32 @@
 //! An answer's body that holds its request's admission until it is over.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use super::handover::Handover;
 use super::overload::Admission;
 use crate::proxy::{Aborted, Body};
 
 pub(super) struct Admitted {
-    body: Body,
-    _admission: Option<Admission>,
+    /// `None` once it is handed over.
+    body: Option<Body>,
+    admission: Option<Admission>,
+    /// Who takes it over when it has to be waited for.
+    heir: Option<Arc<Handover>>,
 }
 
 impl Admitted {
     pub(super) fn new(body: Body, admission: Option<Admission>) -> Self {
-        Self { body, _admission: admission }
+        Self { body: Some(body), admission, heir: None }
+    }
+
+    /// Hands the rest of a stream over as soon as it has to be waited for.
+    pub(super) fn leave_to(&mut self, heir: &Arc<Handover>) {
+        self.heir = matches!(self.body, Some(Body::Events(_))).then(|| Arc::clone(heir));
     }
 }
 
@@ -25,14 +35,22 @@ impl http_body::Body for Admitted {
     type Error = Aborted;
 
     fn poll_frame(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Aborted>>> {
-        Pin::new(&mut self.get_mut().body).poll_frame(cx)
+        let this = self.get_mut();
+        let Some(body) = &mut this.body else { return Poll::Pending };
+        let polled = Pin::new(body).poll_frame(cx);
+        if polled.is_pending()
+            && let Some(heir) = this.heir.take()
+        {
+            heir.give(Self { body: this.body.take(), admission: this.admission.take(), heir: None });
+        }
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.as_ref().is_some_and(http_body::Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.body.as_ref().map(http_body::Body::size_hint).unwrap_or_default()
     }
 }

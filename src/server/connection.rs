@@ -11,7 +11,7 @@ use futures_util::future::{Either, ready};
 use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +20,8 @@ use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use super::admitted::Admitted;
+use super::handover::Handover;
+use super::http1::{Http1, MAX_HEAD};
 use super::io::{ClientIo, Limits};
 use super::overload::Overload;
 use super::preface;
@@ -31,12 +33,6 @@ use crate::proxy::{self, ClientConnection, Worker};
 use crate::upstream::TurnStream;
 
 const TLS_LIMIT: Duration = Duration::from_secs(5);
-/// 64 KiB of headers and a request line. A URI beyond 65,534 bytes has an answer of its own (414), so it must fit in here.
-const MAX_HEAD: usize = 70 << 10;
-/// The most that is read of a request in one go, and that is buffered of an answer that its client is slow to read. It has to hold a
-/// head; a body that fits in with its head is not copied.
-const MAX_BUFFER: usize = 128 << 10;
-const MAX_HEADERS: usize = 100;
 const MAX_STREAMS: u32 = 100;
 const PING_INTERVAL: Duration = Duration::from_secs(20);
 
@@ -83,42 +79,35 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let client = Arc::new(ClientConnection::default());
+    let handover = Arc::<Handover>::default();
     let limits = Limits { keep_alive: server.keep_alive, head: server.header_timeout, write: server.write_timeout };
-    let io = TokioIo::new(ClientIo::new(stream, Arc::clone(&client), limits));
+    let io = ClientIo::new(stream, Arc::clone(&client), Arc::clone(&handover), limits);
+    let heir = Arc::clone(&handover);
     let service = service_fn(move |request: Request<Incoming>| {
         let overload = Arc::clone(&overload);
+        let heir = Handover::suits(&request).then(|| Arc::clone(&heir));
         answer(&worker, Arc::clone(&client), &overload, request).map(move |mut response| {
             if overload.is_high() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            } else if let Some(heir) = &heir {
+                response.body_mut().leave_to(heir);
             }
             Ok::<_, Infallible>(response)
         })
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(None)
-        .max_header_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .max_buf_size(MAX_BUFFER)
-        .serve_connection(io, service);
-    let mut connection = pin!(connection);
+    let mut connection = Http1::new(io, service, handover);
     let (hush, own) = Hush::new();
     let on_change = OnWake::default();
     loop {
         let mut changed = pin!(phase.changed());
         tokio::select! {
             biased;
-            result = poll_fn(|cx| hush.poll(&own, cx, |cx| connection.as_mut().poll(cx))) => {
-                if let Err(error) = result {
-                    tracing::debug!(%error, "a client's connection ended");
-                }
-                return;
-            }
+            () = poll_fn(|cx| hush.poll(&own, cx, |cx| connection.poll(cx))) => return,
             changed = poll_fn(|cx| on_change.poll(cx, |cx| changed.as_mut().poll(cx))) => {
                 if changed.is_err() {
                     return;
                 }
-                connection.as_mut().graceful_shutdown();
+                connection.close();
             }
         }
     }

@@ -3,15 +3,21 @@
 
 use std::future::Future;
 use std::io::{self, ErrorKind, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep};
 
+use super::handover::Handover;
 use crate::proxy::{ClientConnection, Phase};
+
+/// The most that is read of what a client sends while it gets a stream.
+const MOST_AHEAD: usize = 512;
 
 #[derive(Clone, Copy)]
 pub(super) struct Limits {
@@ -23,15 +29,18 @@ pub(super) struct Limits {
 pub(super) struct ClientIo<S> {
     stream: S,
     connection: Arc<ClientConnection>,
+    handover: Arc<Handover>,
     limits: Limits,
+    /// What was read and is still to be given out.
+    pub ahead: Bytes,
     timer: Option<Pin<Box<Sleep>>>,
     /// Since when the client has taken nothing of what is to be written.
     stalled_since: Option<Instant>,
 }
 
 impl<S> ClientIo<S> {
-    pub(super) fn new(stream: S, connection: Arc<ClientConnection>, limits: Limits) -> Self {
-        Self { stream, connection, limits, timer: None, stalled_since: None }
+    pub(super) fn new(stream: S, connection: Arc<ClientConnection>, handover: Arc<Handover>, limits: Limits) -> Self {
+        Self { stream, connection, handover, limits, ahead: Bytes::new(), timer: None, stalled_since: None }
     }
 
     fn read_deadline(&self) -> Option<Instant> {
@@ -70,11 +79,37 @@ impl<S> ClientIo<S> {
     }
 }
 
+impl<S: AsyncRead + Unpin> ClientIo<S> {
+    /// Ready when the client has gone. What it sends meanwhile begins its next request: it is kept, and nothing more is read.
+    pub(super) fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+        if !self.ahead.is_empty() {
+            return Poll::Pending;
+        }
+        let mut room = [MaybeUninit::uninit(); MOST_AHEAD];
+        let mut sent = ReadBuf::uninit(&mut room);
+        match ready!(Pin::new(&mut self.stream).poll_read(cx, &mut sent)) {
+            Ok(()) if sent.filled().is_empty() => Poll::Ready(ErrorKind::UnexpectedEof.into()),
+            Ok(()) => {
+                self.ahead = Bytes::copy_from_slice(sent.filled());
+                Poll::Pending
+            }
+            Err(error) => Poll::Ready(error),
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let before = buf.filled().len();
-        let polled = Pin::new(&mut this.stream).poll_read(cx, buf);
+        let polled = if this.ahead.is_empty() {
+            Pin::new(&mut this.stream).poll_read(cx, buf)
+        } else {
+            let fits = this.ahead.len().min(buf.remaining());
+            buf.put_slice(this.ahead.get(..fits).unwrap_or_default());
+            this.ahead.advance(fits);
+            Poll::Ready(Ok(()))
+        };
         if polled.is_ready() {
             if buf.filled().len() > before && this.connection.phase().0 == Phase::Idle {
                 this.connection.enter(Phase::Head, Instant::now());
@@ -93,12 +128,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
 impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.handover.flushed(false);
         let polled = Pin::new(&mut this.stream).poll_write(cx, buf);
         this.wrote(polled, cx)
     }
 
     fn poll_write_vectored(self: Pin<&mut Self>, cx: &mut Context<'_>, bufs: &[IoSlice<'_>]) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
+        this.handover.flushed(false);
         let polled = Pin::new(&mut this.stream).poll_write_vectored(cx, bufs);
         this.wrote(polled, cx)
     }
@@ -107,9 +144,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ClientIo<S> {
         self.stream.is_write_vectored()
     }
 
+    /// hyper flushes when it has written all that it has.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         let polled = Pin::new(&mut this.stream).poll_flush(cx);
+        this.handover.flushed(matches!(polled, Poll::Ready(Ok(()))));
         this.wrote(polled, cx)
     }
 
@@ -154,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_waited_for_no_longer_than_it_may_be() {
         let limits = Limits { keep_alive: Duration::MAX, head: Duration::MAX, write: Duration::from_millis(5) };
-        let mut io = ClientIo::new(Stalled, Arc::default(), limits);
+        let mut io = ClientIo::new(Stalled, Arc::default(), Arc::default(), limits);
         for error in [io.write(b"x").await.map(drop), io.flush().await, io.shutdown().await] {
             assert_eq!(error.unwrap_err().kind(), ErrorKind::TimedOut);
         }

@@ -3,12 +3,16 @@
 
 mod admitted;
 mod capacity;
+mod chunk;
 mod connection;
+mod handover;
+mod http1;
 mod io;
 mod memory;
 mod overload;
 mod places;
 mod preface;
+mod streaming;
 mod tls;
 mod worker;
 
