@@ -38,8 +38,9 @@ enum State<S, V>
 where
     V: Service<Request<Incoming>, Response = Response<Admitted>, Error = Infallible>,
 {
-    Hyper(Connection<TokioIo<ClientIo<S>>, V>),
-    Streaming(Streaming<S>, V),
+    /// In a box, which is freed while a stream is on its way.
+    Hyper(Box<Connection<TokioIo<ClientIo<S>>, V>>),
+    Streaming(Streaming<S, Admitted>, V),
     Closing(ClientIo<S>),
     Over,
 }
@@ -59,7 +60,7 @@ where
     pub(super) fn close(&mut self) {
         self.is_closing = true;
         if let State::Hyper(connection) = &mut self.state {
-            Pin::new(connection).graceful_shutdown();
+            Pin::new(&mut **connection).graceful_shutdown();
         }
     }
 
@@ -120,6 +121,6 @@ where
             .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER)
             .serve_connection(TokioIo::new(io), service);
-        Self::Hyper(connection)
+        Self::Hyper(Box::new(connection))
     }
 }

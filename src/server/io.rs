@@ -27,7 +27,7 @@ pub(super) struct Limits {
 }
 
 pub(super) struct ClientIo<S> {
-    stream: S,
+    pub stream: S,
     connection: Arc<ClientConnection>,
     handover: Arc<Handover>,
     limits: Limits,

@@ -14,6 +14,7 @@ mod deadlines;
 mod drain;
 mod failover;
 mod framing;
+mod handed_over;
 mod keys;
 mod memory;
 mod mistral;
