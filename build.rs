@@ -11,21 +11,24 @@ use flate2::write::GzEncoder;
 
 const FOLDER: &str = "src/admin/ui/assets";
 const LAYOUT: &str = "layout.ld";
+/// Of a build by profile, which has other functions, in sections of other names.
+const GUIDED_LAYOUT: &str = "layout.guided.ld";
 
 fn main() {
     compress();
     lay_out();
 }
 
-/// By the list that `scripts/layout` makes. The kernel maps code in pieces of 64 KiB; scattered, a fifth of the code would have most of
+/// By a list that `scripts/layout` makes. The kernel maps code in pieces of 64 KiB; scattered, a fifth of the code would have most of
 /// it in the memory of a process that has nothing to do.
 fn lay_out() {
-    println!("cargo::rerun-if-changed={LAYOUT}");
     let given = |name| std::env::var(name).unwrap_or_default();
+    let layout = if given("CARGO_ENCODED_RUSTFLAGS").contains("profile-use") { GUIDED_LAYOUT } else { LAYOUT };
+    println!("cargo::rerun-if-changed={layout}");
     // These linkers read no scripts.
     let reads = !["mold", "gold", "wild"].iter().any(|linker| (given("CARGO_ENCODED_RUSTFLAGS") + &given("RUSTC_LINKER")).contains(linker));
     if given("CARGO_CFG_TARGET_OS") == "linux" && reads {
-        println!("cargo::rustc-link-arg-bins=-T{}", Path::new(&given("CARGO_MANIFEST_DIR")).join(LAYOUT).display());
+        println!("cargo::rustc-link-arg-bins=-T{}", Path::new(&given("CARGO_MANIFEST_DIR")).join(layout).display());
     }
 }
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import math
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,8 +42,8 @@ ROWS = {
     "request_100k": ("CPU per relayed 100-KB request", "us", 1),
     "stream": ("CPU per relayed 64-chunk stream, back to back", "us", 0),
     "slow_chunk": ("CPU per relayed chunk, slow streams", "us", 1),
-    "translated_request": ("CPU per translated 1-KB request", "us", 1),
-    "translated_stream": ("CPU per translated 64-chunk stream", "us", 0),
+    "translated_request": ("CPU per translated 1-KB request (nginx: relayed)", "us", 1),
+    "translated_stream": ("CPU per translated 64-chunk stream (nginx: relayed)", "us", 0),
     "requests_per_second": ("1-KB requests per second", "/s", 0),
     "streams_per_second": ("64-chunk streams per second", "/s", 0),
     "added_p50": ("added latency, one client, p50", "us", 0),
@@ -56,8 +57,8 @@ ROWS = {
     "ready": ("start to first answer", "ms", 1),
     "binary": ("binary", "MiB", 1),
 } | scaling.ROWS | secure.ROWS
-# Rows of the sidecar alone and nginx's row that they are held against: its plain relay.
-AGAINST = {"translated_request": "request_1k", "translated_stream": "stream"}
+# Who can translate.
+SIDECARS = ("sidecar", "guided")
 # What is measured unless --only says otherwise, and the rows each gives.
 DEFAULT_GROUPS = {
     "start": ("rss_idle", "ready", "binary"),
@@ -106,14 +107,14 @@ class Bench:
             self.errors.append(f"{what}: {report['errors']} answers were wrong or broken, the first one: {report['error']}")
         return report if report["count"] else {}
 
-    def laps(self, servers: list[Server], kind: str, **options: object) -> dict[str, dict]:
-        """What a measured time of load took of each server, all of them together: in laps, each in another order."""
+    def laps(self, servers: list[Server], asked: Callable[[Server], dict]) -> dict[str, dict]:
+        """What a measured time of load took of each server, all of them together: in laps, each in another order. `asked` says what of."""
         totals: dict[str, dict] = {}
         for lap in range(LAPS):
             turn = lap % len(servers)
             for server in servers[turn:] + servers[:turn]:
                 warm_up = LAP_WARM_UP if lap else self.scale.warm_up
-                report = self.load(server, kind, connections=32, seconds=self.scale.seconds / LAPS, warm_up=warm_up, **options)
+                report = self.load(server, connections=32, seconds=self.scale.seconds / LAPS, warm_up=warm_up, **asked(server))
                 total = totals.setdefault(server.name, {"count": 0, "cpu_us": 0.0, "seconds": 0.0})
                 for name in total:
                     total[name] += report.get(name, math.nan)
@@ -121,14 +122,22 @@ class Bench:
 
     def requests(self, group: str, order: list[Server]) -> None:
         """A group that is measured in laps."""
-        kind = "stream" if group == "stream" else "plain"
+        options = {"kind": "stream" if group == "stream" else "plain"} | ({"bytes": 100 * 1024} if group == "request_100k" else {})
         rate = next((row for row in DEFAULT_GROUPS[group] if row.endswith("_per_second")), None)
         servers = [self.upstream, *order] if rate else order
-        for name, total in self.laps(servers, kind, **({"bytes": 100 * 1024} if group == "request_100k" else {})).items():
+        for name, total in self.laps(servers, lambda _: options).items():
             if name != self.upstream.name:
                 self.add(group, name, total["cpu_us"] / total["count"])
             if rate:
                 self.add(rate, name, total["count"] / total["seconds"])
+
+    def translated(self, order: list[Server]) -> None:
+        """What is translated, and in the same laps what nginx relays as it is: there is no such proxy to hold it against."""
+        servers = [server for server in order if server.name in ("nginx", *SIDECARS)]
+        for row, relayed, translated in (("translated_request", "plain", "plain"), ("translated_stream", "stream", "translated")):
+            own = {"kind": translated, "model": TRANSLATED_MODEL}
+            for name, total in self.laps(servers, lambda server: own if server.name in SIDECARS else {"kind": relayed}).items():
+                self.add(row, name, total["cpu_us"] / total["count"])
 
     def held(self, server: Server, streams: int, slow: int, seconds: float, opened_in_a_second: int = 2000) -> dict:
         """Opens many slow streams and keeps them open for the measured time."""
@@ -144,12 +153,15 @@ class Bench:
         for server in order:
             if server.process is None or "start" in groups or "memory" in groups:
                 self.start(server, "start" in groups)
-        for group in (g for g in groups if g not in ("start", "translated")):
+        for group in (g for g in groups if g != "start"):
             if group not in DEFAULT_GROUPS:
                 (scaling if group in scaling.GROUPS else secure).take(self, group, order)
                 continue
             if group in ("request_1k", "request_100k", "stream"):
                 self.requests(group, order)
+                continue
+            if group == "translated":
+                self.translated(order)
                 continue
             direct: dict[str, float] = {}
             if group == "latency":
@@ -163,12 +175,6 @@ class Bench:
                 self.add("lag_p99", "direct", report.get("p99_us", math.nan))
             for server in order:
                 self.take(group, server, direct)
-        if "translated" in groups:
-            sidecar = next(server for server in self.servers if server.name == "sidecar")
-            report = self.load(sidecar, "plain", connections=32, model=TRANSLATED_MODEL)
-            self.cpu("translated_request", sidecar, report)
-            report = self.load(sidecar, "translated", connections=32, model=TRANSLATED_MODEL)
-            self.cpu("translated_stream", sidecar, report)
 
     def start(self, server: Server, measured: bool) -> None:
         """Starts a proxy afresh."""

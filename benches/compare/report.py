@@ -8,10 +8,10 @@ from statistics import median
 import scaling
 import secure
 from configs import VARIANTS
-from measures import AGAINST, ROWS, Scale
+from measures import ROWS, SIDECARS, Scale
 
 YARDSTICK = "nginx"
-PROXIES = ("direct", "nginx", "haproxy", "envoy", "sidecar", *VARIANTS)
+PROXIES = ("direct", "nginx", "haproxy", "envoy", *SIDECARS, *VARIANTS)
 # Columns of what limits and breaker, and metering, cost: the first by the second, as far as both were measured.
 COSTS = (("sidecar", "unguarded"), ("sidecar", "unmetered"), ("everything", "unmetered"))
 CONFIGS = tuple(scaling.CONFIGS)
@@ -22,7 +22,7 @@ NO_RATIO = {"binary"} | secure.COUNT_ROWS
 
 def ratios(values: dict[str, dict[str, list[float]]], row: str, name: str) -> list[float]:
     """The value of each round as a multiple of nginx's in the same round."""
-    yardstick = values.get(AGAINST.get(row, row), {}).get(YARDSTICK, [])
+    yardstick = values[row].get(YARDSTICK, [])
     pairs = zip(values[row][name], yardstick)
     return [value / base for value, base in pairs if base > 0 and not math.isnan(value)]
 
@@ -87,11 +87,13 @@ def compared(found: dict, scale: Scale) -> str:
     if not names:
         return ""
     costs = [(whole, without) for whole, without in COSTS if {whole, without} <= set(names)]
-    lines = [["", *names, "sidecar / nginx", *(f"{whole} / {without}" for whole, without in costs)]]
+    own = [name for name in SIDECARS if name in names]
+    lines = [["", *names, *(f"{name} / nginx" for name in own), *(f"{whole} / {without}" for whole, without in costs)]]
     for key, row in found.items():
         cells = [f"{worded(row['label'], scale)} ({row['unit']})", *(cell(row["proxies"].get(name), ROWS[key][2]) for name in names)]
-        ratio = row["proxies"].get("sidecar", {}).get("ratio")
-        cells.append("" if ratio is None else f"{ratio:.2f}")
+        for name in own:
+            ratio = row["proxies"].get(name, {}).get("ratio")
+            cells.append("" if ratio is None else f"{ratio:.2f}")
         cells.extend(cost(row["proxies"], whole, without) for whole, without in costs)
         lines.append(cells)
     return markdown(lines)

@@ -76,7 +76,10 @@ where
                     if let State::Hyper(connection) = std::mem::replace(&mut self.state, State::Over) {
                         let Parts { io, read_buf, service, .. } = connection.into_parts();
                         let mut io = io.into_inner();
-                        io.ahead = read_buf;
+                        // An empty one would keep all of its memory.
+                        if !read_buf.is_empty() {
+                            io.ahead = read_buf;
+                        }
                         self.state = State::Streaming(Streaming::new(io, rest), service);
                     }
                 }

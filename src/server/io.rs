@@ -108,6 +108,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientIo<S> {
             let fits = this.ahead.len().min(buf.remaining());
             buf.put_slice(this.ahead.get(..fits).unwrap_or_default());
             this.ahead.advance(fits);
+            if this.ahead.is_empty() {
+                this.ahead = Bytes::new();
+            }
             Poll::Ready(Ok(()))
         };
         if polled.is_ready() {
