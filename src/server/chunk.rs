@@ -9,25 +9,32 @@ pub(super) const MOST_PIECES: usize = 4;
 /// A size in hexadecimal digits, and the line's end.
 const LINE: usize = 2 * size_of::<usize>() + 2;
 
+const END: &[u8] = b"\r\n";
+const LAST: &[u8] = b"0\r\n\r\n";
+const END_AND_LAST: &[u8] = b"\r\n0\r\n\r\n";
+
 /// A chunk, the body's end, or both.
 pub(super) struct Chunk {
+    line: SizeLine,
     pieces: Vec<Bytes>,
     /// Of the pieces.
     size: usize,
-    is_last: bool,
-    /// Bytes that are written.
+    /// What comes behind the pieces; nothing as long as more of them may come.
+    end: &'static [u8],
+    /// Bytes that are still to be written, and that are.
+    left: usize,
     written: usize,
 }
 
 impl Chunk {
     pub(super) fn new() -> Self {
-        Self { pieces: Vec::with_capacity(MOST_PIECES), size: 0, is_last: false, written: 0 }
+        Self { line: SizeLine::default(), pieces: Vec::with_capacity(MOST_PIECES), size: 0, end: &[], left: 0, written: 0 }
     }
 
     /// Another one, which has nothing in it yet.
     pub(super) fn begin(&mut self) {
         self.pieces.clear();
-        (self.size, self.is_last, self.written) = (0, false, 0);
+        (self.size, self.end, self.left, self.written) = (0, &[], 0, 0);
     }
 
     pub(super) fn push(&mut self, piece: Bytes) {
@@ -41,29 +48,33 @@ impl Chunk {
         self.pieces.len() == MOST_PIECES
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.size == 0 && !self.is_last
-    }
-
-    /// The body is over.
-    pub(super) fn end(&mut self) {
-        self.is_last = true;
+    /// No more pieces come. `is_last`: neither do other chunks.
+    pub(super) fn close(&mut self, is_last: bool) {
+        self.line = if self.size > 0 { SizeLine::new(self.size) } else { SizeLine::default() };
+        self.end = match (self.size, is_last) {
+            (0, false) => &[],
+            (0, true) => LAST,
+            (_, false) => END,
+            (_, true) => END_AND_LAST,
+        };
+        self.left = self.line.bytes().len() + self.size + self.end.len();
     }
 
     pub(super) fn wrote(&mut self, count: usize) {
         self.written += count;
+        self.left = self.left.saturating_sub(count);
+        if self.left == 0 {
+            // They may be all that keeps a buffer.
+            self.pieces.clear();
+        }
     }
 
     /// Gives what is still to be written to `write`; nothing if that is nothing.
     pub(super) fn left<T>(&self, write: impl FnOnce(&[IoSlice<'_>]) -> T) -> Option<T> {
-        let (line, end): (_, &[u8]) = match (self.size, self.is_last) {
-            (0, false) => return None,
-            (0, true) => (None, b"0\r\n\r\n"),
-            (size, false) => (Some(SizeLine::new(size)), b"\r\n"),
-            (size, true) => (Some(SizeLine::new(size)), b"\r\n0\r\n\r\n"),
-        };
-        let line = line.as_ref().map_or(&[][..], SizeLine::bytes);
-        let parts = [line].into_iter().chain(self.pieces.iter().map(|piece| &**piece)).chain([end]);
+        if self.left == 0 {
+            return None;
+        }
+        let parts = [self.line.bytes()].into_iter().chain(self.pieces.iter().map(|piece| &**piece)).chain([self.end]);
         let mut slices = [IoSlice::new(&[]); MOST_PIECES + 2];
         let (mut count, mut skip) = (0, self.written);
         for part in parts {
@@ -74,19 +85,21 @@ impl Chunk {
                 count += 1;
             }
         }
-        slices.get(..count).filter(|slices| !slices.is_empty()).map(write)
+        slices.get(..count).map(write)
     }
 }
 
-/// The line before a chunk's bytes.
+/// The line before a chunk's bytes; by default none.
+#[derive(Default)]
 struct SizeLine {
+    /// It ends with the line.
     text: [u8; LINE],
-    from: usize,
+    length: u8,
 }
 
 impl SizeLine {
     fn new(size: usize) -> Self {
-        let (mut text, mut from, mut left) = ([b'\n'; LINE], LINE, size);
+        let (mut text, mut from, mut left) = ([b'\n'; LINE], LINE - END.len(), size);
         let mut places = text.iter_mut().rev();
         places.next();
         places.next().into_iter().for_each(|place| *place = b'\r');
@@ -98,11 +111,11 @@ impl SizeLine {
                 break;
             }
         }
-        Self { text, from: from - 2 }
+        Self { text, length: (LINE - from) as u8 }
     }
 
     fn bytes(&self) -> &[u8] {
-        self.text.get(self.from..).unwrap_or_default()
+        self.text.get(LINE - usize::from(self.length)..).unwrap_or_default()
     }
 }
 
@@ -113,9 +126,7 @@ mod tests {
     fn chunk(pieces: &[&'static str], is_last: bool) -> Chunk {
         let mut chunk = Chunk::new();
         pieces.iter().for_each(|piece| chunk.push(Bytes::from_static(piece.as_bytes())));
-        if is_last {
-            chunk.end();
-        }
+        chunk.close(is_last);
         chunk
     }
 
@@ -135,14 +146,15 @@ mod tests {
             (&[sixteen, sixteen, sixteen, "x"], false, format!("31\r\n{}x\r\n", sixteen.repeat(3))),
         ] {
             let mut all = chunk(pieces, is_last);
-            assert_eq!((left(&all), all.is_empty()), (text.clone(), text.is_empty()));
+            assert_eq!(left(&all), text);
             for written in 0..=text.len() {
                 let mut part = chunk(pieces, is_last);
                 part.wrote(written);
                 assert_eq!(left(&part), text[written..], "{written} of {text:?}");
             }
             all.begin();
-            assert!(all.is_empty() && all.left(|_| ()).is_none());
+            all.close(false);
+            assert!(all.left(|_| ()).is_none());
         }
     }
 

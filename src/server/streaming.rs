@@ -40,6 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin, B: Body<Data = Bytes> + Unpin> Streaming
     /// # Errors
     /// The body broke off, the client did not take it or has gone: the connection is to be closed, so that nobody takes it for whole.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut is_waiting = false;
         for _ in 0..MOST_ROUNDS {
             let io = &mut self.io;
             if let Some(polled) = self.chunk.left(|slices| Pin::new(io).poll_write_vectored(cx, slices)) {
@@ -51,36 +52,34 @@ impl<S: AsyncRead + AsyncWrite + Unpin, B: Body<Data = Bytes> + Unpin> Streaming
                 }
                 continue;
             }
-            self.gather(cx);
-            if self.chunk.is_empty() {
-                let flushed = Pin::new(&mut self.io).poll_flush(cx)?;
-                if self.is_broken {
-                    return Poll::Ready(Err(io::Error::other("the answer broke off")));
-                }
-                if self.body.is_none() {
-                    return flushed.map(Ok);
-                }
-                return self.io.poll_gone(cx).map(Err);
+            if !is_waiting && !self.is_broken && self.body.is_some() {
+                is_waiting = self.gather(cx).is_pending();
+                continue;
             }
+            let flushed = Pin::new(&mut self.io).poll_flush(cx)?;
+            if self.is_broken {
+                return Poll::Ready(Err(io::Error::other("the answer broke off")));
+            }
+            return if self.body.is_none() { flushed.map(Ok) } else { self.io.poll_gone(cx).map(Err) };
         }
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// Takes what there is of the body.
-    fn gather(&mut self, cx: &mut Context<'_>) {
+    /// Takes what there is of the body. Pending where there is no more just now.
+    fn gather(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.chunk.begin();
-        while let Some(body) = self.body.as_mut().filter(|_| !self.is_broken && !self.chunk.is_full()) {
+        let mut gathered = Poll::Ready(());
+        while let Some(body) = self.body.as_mut().filter(|_| gathered.is_ready() && !self.is_broken && !self.chunk.is_full()) {
             match Pin::new(body).poll_frame(cx) {
                 Poll::Ready(Some(Ok(frame))) => frame.into_data().into_iter().for_each(|piece| self.chunk.push(piece)),
                 Poll::Ready(Some(Err(_))) => self.is_broken = true,
-                Poll::Ready(None) => {
-                    self.body = None;
-                    self.chunk.end();
-                }
-                Poll::Pending => return,
+                Poll::Ready(None) => self.body = None,
+                Poll::Pending => gathered = Poll::Pending,
             }
         }
+        self.chunk.close(self.body.is_none());
+        gathered
     }
 }
 
