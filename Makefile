@@ -125,7 +125,7 @@ bench: setup-rust ## compares direct, nginx and the proxy on this machine, and p
 	benches/compare/run $(BENCH)
 
 .PHONY: pgo
-pgo: setup-rust ## a release that is optimized by a profile of requests, in target/pgo/llm-sidecar (PGO="--cpu x86-64-v3")
+pgo: setup-rust ## a release that is optimized by a profile of requests, in target/pgo/llm-sidecar (PGO="--cpu x86-64-v3"; PGO=--layout makes its layout anew)
 	benches/pgo $(PGO)
 
 .PHONY: layout

@@ -23,7 +23,9 @@ impl Handover {
     /// answer comes in chunks, and that the connection stays open.
     pub(super) fn suits<B>(request: &Request<B>) -> bool {
         let headers = request.headers();
-        request.version() == Version::HTTP_11 && !headers.contains_key(CONNECTION) && !headers.contains_key(TRANSFER_ENCODING)
+        // What many SDKs say, and what holds for HTTP/1.1 in any case.
+        let stays = headers.get_all(CONNECTION).iter().all(|value| value.as_bytes().eq_ignore_ascii_case(b"keep-alive"));
+        request.version() == Version::HTTP_11 && stays && !headers.contains_key(TRANSFER_ENCODING)
     }
 
     /// The rest of an answer.
@@ -43,5 +45,27 @@ impl Handover {
 
     pub(super) fn flushed(&self, is_flushed: bool) {
         self.is_flushed.store(is_flushed, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_that_keep_their_connection_and_have_a_length_suit() {
+        let suits = |version, headers: &[(&str, &str)]| {
+            let request = headers.iter().fold(Request::post("/").version(version), |request, (name, value)| request.header(*name, *value));
+            Handover::suits(&request.body(()).unwrap())
+        };
+        let length = ("content-length", "2");
+        assert!(suits(Version::HTTP_11, &[length]));
+        assert!(suits(Version::HTTP_11, &[length, ("connection", "Keep-Alive")]));
+        assert!(!suits(Version::HTTP_10, &[length, ("connection", "keep-alive")]));
+        for other in [("connection", "close"), ("connection", "keep-alive, close"), ("connection", "te"), ("transfer-encoding", "chunked")]
+        {
+            assert!(!suits(Version::HTTP_11, &[length, other]), "{other:?}");
+        }
+        assert!(!suits(Version::HTTP_11, &[("connection", "keep-alive"), ("connection", "close")]));
     }
 }

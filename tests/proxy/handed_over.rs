@@ -1,11 +1,17 @@
 //! The rest of a stream is written without hyper once it has to be waited for: what comes before and behind it on the connection.
 
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::chat;
 use crate::support::client::{Client, End};
 use crate::support::sidecar::Sidecar;
-use crate::support::upstream::{Gate, Script, Upstream};
+use crate::support::upstream::{Gate, Identity, Script, Upstream};
+use crate::support::within;
 
 const TEXTS: [&str; 3] = ["first", " second", " third"];
 
@@ -39,10 +45,10 @@ async fn requests_follow_a_stream_on_its_connection() {
     let sidecar = Sidecar::before(&upstream, "").await;
     let gate = Gate::default();
     let mut client = sidecar.connect().await;
-    for _ in 0..3 {
+    for headers in [&[][..], &[("connection", "keep-alive")], &[]] {
         let (stream, script) = stopping(&gate);
         upstream.script(script);
-        client.post("/v1/chat/completions", &chat::request(true)).await;
+        client.post_with("/v1/chat/completions", headers, &chat::request(true)).await;
         take(&mut client, &gate, &stream).await;
         upstream.script(Script::json(200, &chat::completion("hello")));
         client.post("/v1/chat/completions", &long_request()).await;
@@ -128,4 +134,42 @@ async fn a_client_that_leaves_a_stream_closes_its_upstream() {
         sidecar.wait_idle().await;
     }
     upstream.wait_closed(2).await;
+}
+
+#[tokio::test]
+async fn a_stream_under_tls_is_written_in_the_same_way() {
+    let upstream = Upstream::start().await;
+    let identity = Identity::new(&[]);
+    let (cert, key) = identity.files();
+    let sidecar = Sidecar::before(&upstream, &format!("tls: {{cert: {}, key: {}}}", cert.display(), key.display())).await;
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(cert).unwrap()).unwrap();
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let socket = tokio::net::TcpStream::connect(sidecar.data).await.unwrap();
+    let name = ServerName::try_from("127.0.0.1").unwrap();
+    let mut client = tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, socket).await.unwrap();
+    let body = chat::request(true).to_string();
+    let head = "POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for _ in 0..2 {
+        let gate = Gate::default();
+        let (stream, script) = stopping(&gate);
+        upstream.script(script);
+        client.write_all(format!("{head}content-length: {}\r\n\r\n{body}", body.len()).as_bytes()).await.unwrap();
+        let mut got = String::new();
+        while !got.ends_with("\r\n0\r\n\r\n") {
+            let mut piece = vec![0; 4096];
+            let count = within("a piece", client.read(&mut piece)).await.unwrap();
+            assert_ne!(count, 0, "{got}");
+            got += std::str::from_utf8(&piece[..count]).unwrap();
+            if got.contains("first") {
+                gate.open();
+            }
+        }
+        let chunks: String = got.split_once("\r\n\r\n").unwrap().1.split("\r\n").skip(1).step_by(2).collect();
+        assert_eq!(chunks, stream);
+    }
 }
