@@ -4,7 +4,40 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
+
+use super::json;
+
+/// A shorter text is not worth a copy.
+const LONG: usize = 64;
+
+/// Serializes a text that may be long: serde_json looks at every single byte for what has to be escaped. For `serialize_with`.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn text<S: Serializer>(text: &impl AsRef<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    let text = text.as_ref();
+    let mut quoted = Vec::new();
+    if text.len() >= LONG {
+        json::write::string(&mut quoted, text);
+    }
+    match String::from_utf8(quoted).ok().and_then(|quoted| RawValue::from_string(quoted).ok()) {
+        Some(raw) => raw.serialize(serializer),
+        None => serializer.serialize_str(text),
+    }
+}
+
+/// The same of one that may be missing.
+///
+/// # Errors
+/// Those of the serializer.
+pub fn maybe_text<S: Serializer>(maybe: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    match maybe {
+        Some(some) => text(some, serializer),
+        None => serializer.serialize_none(),
+    }
+}
 
 /// An object as a list of (key, raw value). A repeated key is an error: two readers could otherwise disagree on it.
 #[derive(Debug, Default)]

@@ -4,7 +4,7 @@
 use wide::u8x16;
 
 /// Bytes of a block, one for each bit of a mask.
-const BLOCK: usize = u64::BITS as usize;
+pub(super) const BLOCK: usize = u64::BITS as usize;
 const EVEN: u64 = u64::MAX / 3;
 
 /// Walks over a text, block by block. What it says of bytes outside of strings means nothing.
@@ -87,7 +87,7 @@ impl<'t> Quotes<'t> {
 }
 
 /// The quotes, the backslashes and the control characters of a block.
-fn classes(block: &[u8; BLOCK]) -> (u64, u64, u64) {
+pub(super) fn classes(block: &[u8; BLOCK]) -> (u64, u64, u64) {
     let (quote, backslash, last_control) = (u8x16::splat(b'"'), u8x16::splat(b'\\'), u8x16::splat(0x1f));
     let is_control = |bytes: u8x16| bytes.min(last_control).simd_eq(bytes);
     let least = lanes(block).fold(u8x16::splat(u8::MAX), u8x16::min);

@@ -8,12 +8,14 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::base::raw;
 use crate::chat::{ApiError, CacheHint, Media};
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Block<'a> {
     Text {
+        #[serde(serialize_with = "raw::text")]
         text: Cow<'a, str>,
         #[serde(skip_serializing_if = "Option::is_none")]
         cache_control: Option<CacheControl>,
@@ -75,10 +77,22 @@ impl<'a> Block<'a> {
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Source<'a> {
-    Base64 { media_type: &'a str, data: &'a str },
-    Url { url: &'a str },
-    Text { media_type: &'static str, data: Cow<'a, str> },
-    File { file_id: &'a str },
+    Base64 {
+        media_type: &'a str,
+        #[serde(serialize_with = "raw::text")]
+        data: &'a str,
+    },
+    Url {
+        url: &'a str,
+    },
+    Text {
+        media_type: &'static str,
+        #[serde(serialize_with = "raw::text")]
+        data: Cow<'a, str>,
+    },
+    File {
+        file_id: &'a str,
+    },
 }
 
 impl<'a> Source<'a> {

@@ -8,11 +8,12 @@ use serde_json::value::RawValue;
 
 use super::cache::CachePoint;
 use super::media::{Document, File};
+use crate::base::raw;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Block<'a> {
-    Text(Cow<'a, str>),
+    Text(#[serde(serialize_with = "raw::text")] Cow<'a, str>),
     Image(File<'a>),
     Document(Document<'a>),
     Audio(File<'a>),

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use crate::base::raw;
 use crate::chat::{ApiError, Media};
 
 /// Document formats and their media types.
@@ -27,7 +28,7 @@ const MOST: usize = 200;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Source<'a> {
-    Bytes(Cow<'a, str>),
+    Bytes(#[serde(serialize_with = "raw::text")] Cow<'a, str>),
     S3Location { uri: &'a str },
 }
 

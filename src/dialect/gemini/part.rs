@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::base::raw::to_raw;
+use crate::base::raw::{self, to_raw};
 use crate::chat::{ApiError, Media};
 use crate::dialect::media;
 
@@ -33,6 +33,7 @@ pub(super) enum WirePart<'a> {
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Text<'a> {
+    #[serde(serialize_with = "raw::text")]
     pub(super) text: Cow<'a, str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) thought: bool,
@@ -78,6 +79,7 @@ pub(super) enum Outcome {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Blob<'a> {
     mime_type: Cow<'a, str>,
+    #[serde(serialize_with = "raw::text")]
     data: &'a str,
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{finish, usage};
-use crate::base::id;
+use crate::base::{id, raw};
 use crate::chat::{Choice, Citation, PartKind, Response};
 use crate::dialect::Reply;
 
@@ -36,9 +36,10 @@ struct WireChoice {
 #[derive(Serialize)]
 struct Message {
     role: &'static str,
+    #[serde(serialize_with = "raw::maybe_text")]
     content: Option<String>,
     refusal: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "raw::maybe_text")]
     reasoning_content: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     thinking_blocks: Vec<Value>,

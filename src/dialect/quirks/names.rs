@@ -1,6 +1,6 @@
 //! Models by patterns of their names.
 
-use memchr::{memchr, memchr_iter};
+use memchr::memchr_iter;
 
 /// Whether a model's name matches one of the patterns and none of the exempt ones.
 pub fn fits(names: &[String], except: &[String], model: &str) -> bool {
@@ -13,15 +13,20 @@ fn matches(pattern: &str, text: &str) -> bool {
     bytes_match(pattern.as_bytes(), text.as_bytes())
 }
 
-fn bytes_match(pattern: &[u8], text: &[u8]) -> bool {
-    let Some(star) = memchr(b'*', pattern) else { return pattern == text };
-    let (head, tail) = pattern.split_at(star);
-    let (Some(rest), Some(tail)) = (text.strip_prefix(head), tail.get(1..)) else { return false };
+fn bytes_match(mut pattern: &[u8], mut text: &[u8]) -> bool {
+    // Most patterns are of another vendor's models, and differ at once.
+    let tail = loop {
+        match (pattern, text) {
+            ([b'*', tail @ ..], _) => break tail,
+            ([wanted, others @ ..], [byte, rest @ ..]) if wanted == byte => (pattern, text) = (others, rest),
+            _ => return pattern.is_empty() && text.is_empty(),
+        }
+    };
     match tail.first() {
         None => true,
         // Only there can what follows begin.
-        Some(next) if *next != b'*' => memchr_iter(*next, rest).any(|at| rest.get(at..).is_some_and(|rest| bytes_match(tail, rest))),
-        Some(_) => bytes_match(tail, rest),
+        Some(next) if *next != b'*' => memchr_iter(*next, text).any(|at| text.get(at..).is_some_and(|rest| bytes_match(tail, rest))),
+        Some(_) => bytes_match(tail, text),
     }
 }
 
