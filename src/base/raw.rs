@@ -159,6 +159,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn long_texts_are_written_as_short_ones_are() {
+        #[derive(serde::Serialize)]
+        struct Wire<'t> {
+            #[serde(serialize_with = "text")]
+            one: &'t str,
+            #[serde(serialize_with = "maybe_text")]
+            other: Option<String>,
+            #[serde(serialize_with = "maybe_text")]
+            none: Option<String>,
+        }
+        for given in ["", "short \"one\"", &"x".repeat(LONG), &"\"a\\b\u{1}\u{7f}\nnaïve 漢字 😀".repeat(9)] {
+            let wire = Wire { one: given, other: Some(given.to_owned()), none: None };
+            let expected = serde_json::to_string(given).unwrap();
+            let expected = format!(r#"{{"one":{expected},"other":{expected},"none":null}}"#);
+            assert_eq!(serde_json::to_string(&wire).unwrap(), expected);
+            assert_eq!(serde_json::to_value(&wire).unwrap(), serde_json::from_str::<serde_json::Value>(&expected).unwrap());
+        }
+    }
+
+    #[test]
     fn an_edit_leaves_every_other_byte_alone() {
         let text = br#"{"z": 1.50, "model":"a","x":{"k" : [1, 2]}}"#;
         let mut object = RawObject::parse(text).unwrap();
