@@ -18,10 +18,11 @@ const LONG: usize = 64;
 /// Those of the serializer.
 pub fn text<S: Serializer>(text: &impl AsRef<str>, serializer: S) -> Result<S::Ok, S::Error> {
     let text = text.as_ref();
-    let mut quoted = Vec::new();
-    if text.len() >= LONG {
-        json::write::string(&mut quoted, text);
+    if text.len() < LONG {
+        return serializer.serialize_str(text);
     }
+    let mut quoted = Vec::new();
+    json::write::string(&mut quoted, text);
     match String::from_utf8(quoted).ok().and_then(|quoted| RawValue::from_string(quoted).ok()) {
         Some(raw) => raw.serialize(serializer),
         None => serializer.serialize_str(text),

@@ -15,18 +15,18 @@ pub(super) struct Admitted {
     /// `None` once it is handed over.
     body: Option<Body>,
     admission: Option<Admission>,
-    /// Who takes it over when it has to be waited for.
-    heir: Option<Arc<Handover>>,
+    /// By which it goes on when it has to be waited for.
+    handover: Option<Arc<Handover>>,
 }
 
 impl Admitted {
     pub(super) fn new(body: Body, admission: Option<Admission>) -> Self {
-        Self { body: Some(body), admission, heir: None }
+        Self { body: Some(body), admission, handover: None }
     }
 
     /// Hands the rest of a stream over as soon as it has to be waited for.
-    pub(super) fn leave_to(&mut self, heir: &Arc<Handover>) {
-        self.heir = matches!(self.body, Some(Body::Events(_))).then(|| Arc::clone(heir));
+    pub(super) fn hand_over_by(&mut self, handover: &Arc<Handover>) {
+        self.handover = matches!(self.body, Some(Body::Events(_))).then(|| Arc::clone(handover));
     }
 }
 
@@ -39,9 +39,9 @@ impl http_body::Body for Admitted {
         let Some(body) = &mut this.body else { return Poll::Pending };
         let polled = Pin::new(body).poll_frame(cx);
         if polled.is_pending()
-            && let Some(heir) = this.heir.take()
+            && let Some(handover) = this.handover.take()
         {
-            heir.give(Self { body: this.body.take(), admission: this.admission.take(), heir: None });
+            handover.give(Self { body: this.body.take(), admission: this.admission.take(), handover: None });
         }
         polled
     }

@@ -82,15 +82,15 @@ where
     let handover = Arc::<Handover>::default();
     let limits = Limits { keep_alive: server.keep_alive, head: server.header_timeout, write: server.write_timeout };
     let io = ClientIo::new(stream, Arc::clone(&client), Arc::clone(&handover), limits);
-    let heir = Arc::clone(&handover);
+    let for_answers = Arc::clone(&handover);
     let service = service_fn(move |request: Request<Incoming>| {
         let overload = Arc::clone(&overload);
-        let heir = Handover::suits(&request).then(|| Arc::clone(&heir));
+        let handover = Handover::suits(&request).then(|| Arc::clone(&for_answers));
         answer(&worker, Arc::clone(&client), &overload, request).map(move |mut response| {
             if overload.is_high() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            } else if let Some(heir) = &heir {
-                response.body_mut().leave_to(heir);
+            } else if let Some(handover) = &handover {
+                response.body_mut().hand_over_by(handover);
             }
             Ok::<_, Infallible>(response)
         })

@@ -13,6 +13,7 @@ use crate::base::sync::Mutex;
 #[derive(Default)]
 pub(super) struct Handover {
     rest: Mutex<Option<Admitted>>,
+    /// There is a rest: looked at with each poll of a connection, so that nothing is locked for answers that are not handed over.
     is_wanted: AtomicBool,
     /// hyper has nothing left that it would write.
     is_flushed: AtomicBool,
