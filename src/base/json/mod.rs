@@ -3,6 +3,7 @@
 
 mod places;
 mod quotes;
+mod window;
 pub mod write;
 
 use std::ops::Range;

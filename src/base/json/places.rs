@@ -11,6 +11,8 @@ use super::special;
 
 /// The deepest nesting that is accepted.
 const MAX_DEPTH: u32 = 128;
+/// The bytes of a long text for which room is made for one place beforehand.
+const PLACE_EVERY: usize = 512;
 
 /// What is wrong with a text and at which byte.
 #[derive(Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ impl Places {
     /// The same of a text.
     pub fn of(text: &str, depth: u32) -> Result<Self, Flaw> {
         let text = text.as_bytes();
-        let mut reader = Reader { text, at: 0, quotes: Quotes::new(text), places: Vec::with_capacity(32), most: depth };
+        let mut reader = Reader { text, at: 0, quotes: Quotes::new(text), places: Vec::with_capacity(32 + text.len() / PLACE_EVERY), most: depth };
         reader.blanks();
         reader.value(0)?;
         reader.blanks();

@@ -6,7 +6,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use super::quotes::{BLOCK, classes};
+use super::window::{BLOCK, specials};
 use crate::base::decimals::decimals;
 
 /// A text.
@@ -106,8 +106,7 @@ pub fn string(out: &mut Vec<u8>, value: &str) {
 
 /// Writes the first bytes of a block.
 fn escaped(out: &mut Vec<u8>, block: &[u8; BLOCK], length: usize) {
-    let (quotes, backslashes, controls) = classes(block);
-    let (mut specials, mut from) = (quotes | backslashes | controls, 0);
+    let (mut specials, mut from) = (specials(block), 0);
     while specials != 0 {
         let at = specials.trailing_zeros() as usize;
         out.extend_from_slice(block.get(from..at).unwrap_or_default());

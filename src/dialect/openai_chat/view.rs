@@ -24,18 +24,9 @@ pub fn chat(body: &[u8]) -> Result<View, ApiError> {
     let fields = Fields::new(text, &places)?;
     let view = view(&fields)?;
     check_choices(&fields, "n")?;
-    check_messages(&fields)?;
-    Ok(View { layout: layout(&fields), ..view })
-}
-
-fn layout(fields: &Fields<'_>) -> Layout {
-    let of_messages = fields.find("messages").into_iter().flat_map(|(.., list)| fields.places.within(*list));
-    let mut names = of_messages.flat_map(|(message, ..)| fields.places.within(message)).map(|(_, key, _)| key);
-    Layout {
-        fields: fields.places.outermost().map(|(_, key, value)| (key, value)).collect(),
-        // A name that is spelt with escapes could be any.
-        answers_calls: names.any(|key| fields.body.get(key).is_some_and(|key| key == "tool_call_id" || key.contains('\\'))),
-    }
+    let answers_calls = check_messages(&fields)?;
+    let fields = places.outermost().map(|(_, key, value)| (key, value)).collect();
+    Ok(View { layout: Layout { fields, answers_calls }, ..view })
 }
 
 /// What there is to know of a request to another endpoint of the API.
@@ -179,34 +170,50 @@ pub fn includes_usage(options: &str) -> bool {
     serde_json::from_str::<Options>(options).is_ok_and(|options| options.include_usage == Some(true))
 }
 
-fn check_messages(fields: &Fields<'_>) -> Result<(), ApiError> {
+/// Checks the messages; whether one may answer a call.
+fn check_messages(fields: &Fields<'_>) -> Result<bool, ApiError> {
     let wrong = match fields.find("messages") {
         None => "`messages` is missing",
         Some((_, value, _)) if kind(value) != Kind::List => "`messages` has to be a list",
         Some((_, _, list)) => {
-            let mut messages = fields.places.within(*list).enumerate().peekable();
-            if messages.peek().is_some() {
-                return match messages.find(|(_, (message, ..))| !has_known_role(fields, *message)) {
-                    None => Ok(()),
-                    Some((at, _)) => {
-                        let message = format!("`messages[{at}]` has to be an object whose `role` is one of {}", ROLES.join(", "));
-                        Err(ApiError::invalid("invalid_value", format!("messages[{at}].role"), message))
-                    }
+            let mut answers_calls = None;
+            for (at, (message, ..)) in fields.places.within(*list).enumerate() {
+                let Some(answers_call) = check_message(fields, message) else {
+                    let message = format!("`messages[{at}]` has to be an object whose `role` is one of {}", ROLES.join(", "));
+                    return Err(ApiError::invalid("invalid_value", format!("messages[{at}].role"), message));
                 };
+                *answers_calls.get_or_insert(false) |= answers_call;
             }
-            "`messages` is empty"
+            match answers_calls {
+                Some(answers_calls) => return Ok(answers_calls),
+                None => "`messages` is empty",
+            }
         }
     };
     Err(ApiError::invalid("invalid_value", "messages", wrong))
 }
 
-/// Whether a message is an object with one role that is known.
-fn has_known_role(fields: &Fields<'_>, message: usize) -> bool {
+/// Whether a message may answer a call, `None` if it is no object with one role that is known.
+fn check_message(fields: &Fields<'_>, message: usize) -> Option<bool> {
     let text = |place| fields.body.get(place).unwrap_or_default();
-    let mut roles = fields.places.within(message).filter(|(_, key, _)| name(text(key.clone())) == "role");
-    let (Some((_, _, role)), None) = (roles.next(), roles.next()) else { return false };
-    let role = text(role).strip_prefix('"').and_then(|role| role.strip_suffix('"')).map(name);
-    role.is_some_and(|role| ROLES.contains(&&*role))
+    let (mut role, mut answers_call) = (None, false);
+    for (_, key, value) in fields.places.within(message) {
+        let key = text(key);
+        let is_spelt = |name| key == name || key.contains('\\') && self::name(key) == name;
+        match key {
+            "content" => {}
+            "tool_call_id" => answers_call = true,
+            _ if is_spelt("role") => {
+                if role.replace(text(value)).is_some() {
+                    return None;
+                }
+            }
+            // A name that is spelt with escapes could be any.
+            _ => answers_call |= key.contains('\\'),
+        }
+    }
+    let role = role?.strip_prefix('"')?.strip_suffix('"')?;
+    (ROLES.contains(&role) || ROLES.contains(&&*name(role))).then_some(answers_call)
 }
 
 /// Told apart by a value's first byte.
