@@ -68,7 +68,8 @@ impl Places {
     /// The same of a text.
     pub fn of(text: &str, depth: u32) -> Result<Self, Flaw> {
         let text = text.as_bytes();
-        let mut reader = Reader { text, at: 0, quotes: Quotes::new(text), places: Vec::with_capacity(32 + text.len() / PLACE_EVERY), most: depth };
+        let mut reader =
+            Reader { text, at: 0, quotes: Quotes::new(text), places: Vec::with_capacity(32 + text.len() / PLACE_EVERY), most: depth };
         reader.blanks();
         reader.value(0)?;
         reader.blanks();
@@ -221,6 +222,7 @@ impl Reader<'_> {
     }
 
     /// From the first quote to behind the last one.
+    #[inline]
     fn string(&mut self) -> Result<(), Flaw> {
         self.at += 1;
         match self.quotes.end(self.at) {

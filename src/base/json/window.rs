@@ -12,8 +12,8 @@ pub(super) const SIZE: usize = BLOCKS * BLOCK;
 const EVEN: u64 = u64::MAX / 3;
 
 /// A window on a text. Windows are opened one behind the other, as an escape may begin in one and end in the next.
-#[derive(Default)]
 pub(super) struct Window {
+    level: Level,
     blocks: [Masks; BLOCKS],
     /// The blocks that have any bit, one bit for each.
     busy: u16,
@@ -30,6 +30,11 @@ pub(super) struct Masks {
 }
 
 impl Window {
+    /// A window for a processor of this level, not yet opened.
+    pub(super) fn new(level: Level) -> Self {
+        Self { level, blocks: [Masks::default(); BLOCKS], busy: 0, escaped: 0 }
+    }
+
     /// Opens the next window on a text, of which this is the rest.
     pub(super) fn open(&mut self, rest: &[u8]) {
         let mut padded;
@@ -43,7 +48,7 @@ impl Window {
                 &padded
             }
         };
-        dispatch!(Level::new(), simd => self.fill(simd, bytes));
+        dispatch!(self.level, simd => self.fill(simd, bytes));
     }
 
     /// The masks of a block.
@@ -57,19 +62,20 @@ impl Window {
         (busy != 0).then(|| busy.trailing_zeros() as usize)
     }
 
-    /// Most texts have no more of escapes than quotes, and ends of lines and tabs: that is settled in one go over all blocks.
+    /// Most texts have no other escapes than those of quotes, lines and tabs, and no runs of backslashes: then all blocks are gone through
+    /// without a branch, as none could be foreseen.
     #[inline(always)]
     fn fill(&mut self, simd: impl Simd, bytes: &[u8; SIZE]) {
         let mut least = u8x64::splat(simd, u8::MAX);
-        let (mut followers_of_last, mut others, mut runs, mut busy) = (self.escaped, 0, 0, 0);
+        let (mut escaped, mut runs, mut others, mut busy) = (self.escaped, 0, 0, 0);
         for (number, (block, masks)) in bytes.as_chunks().0.iter().zip(&mut self.blocks).enumerate() {
             let block = u8x64::load_array_ref(simd, block);
             let (is_quote, is_backslash) = (block.simd_eq(b'"'), block.simd_eq(b'\\'));
             let (quotes, backslashes) = (is_quote.to_bitmask(), is_backslash.to_bitmask());
             let usual = (is_quote | is_backslash | block.simd_eq(b'n') | block.simd_eq(b't')).to_bitmask();
             least = least.min(block);
-            let followers = backslashes << 1 | followers_of_last;
-            followers_of_last = backslashes >> (BLOCK - 1);
+            let followers = backslashes << 1 | escaped;
+            escaped = backslashes >> (BLOCK - 1);
             runs |= backslashes & followers;
             others |= followers & !usual;
             *masks = Masks { quotes: quotes & !followers, doubtful: 0 };
@@ -78,10 +84,10 @@ impl Window {
         if runs | others != 0 || least.simd_lt(b' ').any_true() {
             return self.fill_exactly(simd, bytes);
         }
-        (self.busy, self.escaped) = (busy, followers_of_last);
+        (self.busy, self.escaped) = (busy, escaped);
     }
 
-    /// The way of [simdjson](https://arxiv.org/abs/1902.08318) (Langdale and Lemire, section 3.1.1).
+    /// For any text, in the way of [simdjson](https://arxiv.org/abs/1902.08318) (Langdale and Lemire, section 3.1.1).
     #[inline(always)]
     fn fill_exactly(&mut self, simd: impl Simd, bytes: &[u8; SIZE]) {
         self.busy = 0;
