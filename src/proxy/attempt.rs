@@ -159,6 +159,9 @@ impl Attempt {
 
     /// The vendor said in its headers how much it would still take.
     pub(super) fn lower(&self, requests: Option<u64>, tokens: Option<u64>) {
+        if (requests, tokens) == (None, None) {
+            return;
+        }
         let now = Instant::now();
         for limiter in self.target.limiters().into_iter().flatten() {
             if let Some(remaining) = requests {

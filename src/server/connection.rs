@@ -123,8 +123,10 @@ fn answer(
     let metrics = &worker.runtime.metrics;
     match overload.admit(metrics.active.get()) {
         Ok(admission) => {
-            // In a box: its memory is free again when the answer's head is out, while hyper would keep it as long as the connection.
-            let handling = Box::pin(proxy::handle(Arc::clone(worker), client, request));
+            // In a box: its memory is free again when the answer's head is out, while hyper would keep it as long as the connection. Made
+            // within it: the future has kilobytes, of which nothing but the arguments has a value yet.
+            let handling = Box::write(Box::new_uninit(), proxy::handle(Arc::clone(worker), client, request));
+            let handling = Box::into_pin(handling);
             Either::Left(handling.map(move |response| response.map(|body| Admitted::new(body, Some(admission)))))
         }
         Err(reason) => {
