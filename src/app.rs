@@ -287,7 +287,8 @@ async fn stop(runtime: &Runtime, drain: &Drain, phase: &watch::Sender<Phase>, th
 /// Operational log on standard error, JSON or text. The level can be changed later.
 fn start_log(log: &config::Log) -> LogLevel {
     let filter = EnvFilter::try_new(&log.level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A line that cannot be written is lost, as on a full disk; telling of that on standard error would be a panic.
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).log_internal_errors(false);
     let set: SetLevel = match log.format {
         LogFormat::Json => {
             let builder = builder.json().flatten_event(true).with_current_span(false).with_span_list(false).with_filter_reloading();

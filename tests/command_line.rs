@@ -1,8 +1,10 @@
-//! Commands whose answer goes to standard output.
+//! Commands and their standard streams.
 
-use std::fs::OpenOptions;
-use std::io::Read;
+use std::fs::{self, OpenOptions};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 fn schema() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_llm-sidecar"));
@@ -30,4 +32,45 @@ fn a_full_disk_is_a_failure() {
     assert_eq!(ended.status.code(), Some(1));
     let told = String::from_utf8_lossy(&ended.stderr);
     assert!(told.starts_with("error: cannot write to standard output: "), "{told}");
+}
+
+#[tokio::test]
+#[cfg(target_os = "linux")]
+async fn a_full_disk_under_its_log_keeps_it_from_nothing() {
+    let free = || TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (data, admin) = (free(), free());
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("config.yaml");
+    // A key that is written out is warned of.
+    let providers = "providers: {vendor: {type: openai_compatible, base_url: http://127.0.0.1:9/v1, api_key: k, models: [m]}}";
+    fs::write(&config, format!("listen: {data}\nadmin: {{listen: {admin}}}\n{providers}\n")).unwrap();
+    let full = || OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_llm-sidecar"));
+    let mut child = command.arg("serve").arg("--config").arg(&config).stdout(full()).stderr(full()).spawn().unwrap();
+    let answers = async {
+        // Both lines are written for a request to a vendor that is not there: the log's and the access log's.
+        while child.try_wait().unwrap().is_none() {
+            let chat = status(data, "POST /v1/chat/completions", r#"{"model":"m","messages":[{"role":"user","content":"Hi"}]}"#);
+            if chat.is_some() && status(admin, "GET /livez", "").as_deref() == Some("200") {
+                return true;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        false
+    };
+    let is_live = tokio::time::timeout(Duration::from_secs(20), answers).await.unwrap_or(false);
+    let ended = child.try_wait().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(is_live, "it has ended: {ended:?}");
+}
+
+/// The status of an answer, if there is one.
+fn status(address: SocketAddr, line: &str, body: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let head = "Host: sidecar\r\nConnection: close\r\nContent-Type: application/json";
+    write!(stream, "{line} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split(' ').nth(1).map(str::to_owned)
 }
