@@ -70,6 +70,7 @@ fn status(address: SocketAddr, line: &str, body: &str) -> Option<String> {
     let mut stream = TcpStream::connect(address).ok()?;
     let head = "Host: sidecar\r\nConnection: close\r\nContent-Type: application/json";
     write!(stream, "{line} HTTP/1.1\r\n{head}\r\nContent-Length: {}\r\n\r\n{body}", body.len()).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(20))).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer.split(' ').nth(1).map(str::to_owned)

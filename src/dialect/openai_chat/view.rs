@@ -199,11 +199,10 @@ fn check_message(fields: &Fields<'_>, message: usize) -> Option<bool> {
     let (mut role, mut answers_call) = (None, false);
     for (_, key, value) in fields.places.within(message) {
         let key = text(key);
-        let is_spelt = |name| key == name || key.contains('\\') && self::name(key) == name;
         match key {
             "content" => {}
             "tool_call_id" => answers_call = true,
-            _ if is_spelt("role") => {
+            _ if key == "role" || name(key) == "role" => {
                 if role.replace(text(value)).is_some() {
                     return None;
                 }
@@ -213,7 +212,7 @@ fn check_message(fields: &Fields<'_>, message: usize) -> Option<bool> {
         }
     }
     let role = role?.strip_prefix('"')?.strip_suffix('"')?;
-    (ROLES.contains(&role) || ROLES.contains(&&*name(role))).then_some(answers_call)
+    ROLES.contains(&&*name(role)).then_some(answers_call)
 }
 
 /// Told apart by a value's first byte.
