@@ -64,9 +64,18 @@ use meter::Meter;
 use respond::Answer;
 use route::Route;
 
-/// Answers one request. Never fails: whatever goes wrong becomes an answer in the client's dialect.
-pub async fn handle(worker: Arc<Worker>, connection: Arc<ClientConnection>, request: Request<Incoming>) -> Response<Body> {
-    let mut meter = Meter::new(&worker, connection, &request);
+/// Answers one request. Never fails: whatever goes wrong becomes an answer in the client's dialect. The request counts from the call on,
+/// also when its client leaves before the future is polled.
+pub fn handle(
+    worker: Arc<Worker>,
+    connection: Arc<ClientConnection>,
+    request: Request<Incoming>,
+) -> impl Future<Output = Response<Body>> + Send {
+    let meter = Meter::new(&worker, connection, &request);
+    answer(worker, request, meter)
+}
+
+async fn answer(worker: Arc<Worker>, request: Request<Incoming>, mut meter: Box<Meter>) -> Response<Body> {
     let uri = request.uri().clone();
     // In a box, as it goes from hand to hand.
     let request = Box::new(request);

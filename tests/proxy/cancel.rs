@@ -1,4 +1,6 @@
-//! Breaking off over HTTP/2, and within an upload. (R08 is in `tests/chaos`.)
+//! Breaking off over HTTP/2, within an upload, and before anything is done. (R08 is in `tests/chaos`.)
+
+use std::time::Duration;
 
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -46,5 +48,35 @@ async fn an_upload_that_is_abandoned_is_abandoned_at_the_vendor() {
     drop(client);
     upstream.wait_closed(1).await;
     assert_eq!(upstream.requests().len(), 0);
+    sidecar.wait_idle().await;
+}
+
+#[tokio::test]
+async fn clients_that_left_before_their_requests_were_looked_at_are_told_of() {
+    const CLIENTS: usize = 64;
+    let upstream = Upstream::start().await;
+    let sidecar = Sidecar::before(&upstream, "").await;
+    let mut clients = Vec::new();
+    for _ in 0..CLIENTS {
+        clients.push(Client::connect(sidecar.data).await);
+    }
+    sidecar.wait_metric("llm_connections", CLIENTS as f64).await;
+    // Its process stands still while whole requests and their clients' leaving come to wait in the sockets.
+    sidecar.signal("STOP");
+    for mut client in clients {
+        client.post("/v1/chat/completions", &chat::request(false)).await;
+    }
+    sidecar.signal("CONT");
+    let lines = within("a line of the access log for each request", async {
+        loop {
+            let lines: Vec<_> = sidecar.log().into_iter().filter(|line| line.contains(r#""message":"request""#)).collect();
+            if lines.len() == CLIENTS {
+                return lines;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+    assert!(lines.iter().all(|line| line.contains(r#""outcome":"cancelled""#)), "{lines:?}");
     sidecar.wait_idle().await;
 }
