@@ -69,8 +69,9 @@ test-apiserver: setup-rust ## the injector and its chart in a real API server (b
 	$(CARGO) build --locked
 	scripts/test-apiserver
 
-# The image's binary needs no libraries. IMAGE_PROFILE=ci is quickly built, and nearly as small and fast; IMAGE_PROFILE=guided is built by
-# a profile of requests, as by `make pgo`: smaller, faster, and another one each time.
+# The image's binary needs no libraries, and so cannot be built by the profile of requests that other releases are built by (profile/rustc).
+# IMAGE_PROFILE=ci is quickly built, and nearly as small and fast; IMAGE_PROFILE=guided is built by a profile of its own: smaller, faster, and
+# another one each time.
 IMAGE_PROFILE ?= release
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
 STATIC = RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C symbol-mangling-version=v0" $(CARGO) build --locked --target $(HOST)
@@ -134,11 +135,12 @@ bench: setup-rust ## compares direct, nginx and the proxy on this machine, and p
 	benches/compare/run $(BENCH)
 
 .PHONY: pgo
-pgo: setup-rust ## a release that is optimized by a profile of requests, in target/pgo/llm-sidecar (PGO="--cpu x86-64-v3"; PGO=--layout makes its layout anew)
+pgo: setup-rust ## makes the profile of requests anew that a release is built by (PGO="--cpu x86-64-v3": builds for newer processors by one of its own)
+	scripts/setup instructions
 	benches/pgo $(PGO)
 
 .PHONY: layout
-layout: setup-rust ## makes layout.ld anew: the functions that every process runs, which the linker puts together
+layout: setup-rust ## makes layout.ld anew: the functions that every process runs, which the linker puts together where the profile is not for the compiler
 	scripts/setup instructions
 	scripts/layout
 

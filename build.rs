@@ -5,14 +5,17 @@
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::Path;
+use std::process::Command;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
 const FOLDER: &str = "src/admin/ui/assets";
 const LAYOUT: &str = "layout.ld";
-/// Of a build by profile, which has other functions, in sections of other names.
-const GUIDED_LAYOUT: &str = "layout.guided.ld";
+/// Of a build by a profile of requests, which has other functions, in sections of other names.
+const GUIDED_LAYOUT: &str = "profile/layout.ld";
+/// What stands before rustc and has a release built by the profile.
+const GUIDE: &str = "profile/rustc";
 
 fn main() {
     compress();
@@ -22,14 +25,28 @@ fn main() {
 /// By a list that `scripts/layout` makes. The kernel maps code in pieces of 64 KiB; scattered, a fifth of the code would have most of
 /// it in the memory of a process that has nothing to do.
 fn lay_out() {
-    let given = |name| std::env::var(name).unwrap_or_default();
-    let layout = if given("CARGO_ENCODED_RUSTFLAGS").contains("profile-use") { GUIDED_LAYOUT } else { LAYOUT };
+    let layout = if is_guided() { GUIDED_LAYOUT } else { LAYOUT };
     println!("cargo::rerun-if-changed={layout}");
     // These linkers read no scripts.
     let reads = !["mold", "gold", "wild"].iter().any(|linker| (given("CARGO_ENCODED_RUSTFLAGS") + &given("RUSTC_LINKER")).contains(linker));
     if given("CARGO_CFG_TARGET_OS") == "linux" && reads {
         println!("cargo::rustc-link-arg-bins=-T{}", Path::new(&given("CARGO_MANIFEST_DIR")).join(layout).display());
     }
+}
+
+/// Whether the sidecar is built by a profile: the project's, or one that was asked for.
+fn is_guided() -> bool {
+    println!("cargo::rerun-if-env-changed=RUSTC_WRAPPER");
+    println!("cargo::rerun-if-changed=profile");
+    let (wrapper, out, target) = (given("RUSTC_WRAPPER"), given("OUT_DIR"), given("TARGET"));
+    // A folder of its own says that a target was named.
+    let is_native = !out.contains(&format!("/{target}/release/"));
+    let guides = || Command::new(&wrapper).args(["--guides", &given("RUSTC"), &out]).status().is_ok_and(|status| status.success());
+    given("CARGO_ENCODED_RUSTFLAGS").contains("profile-use") || (wrapper.ends_with(GUIDE) && is_native && guides())
+}
+
+fn given(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 fn compress() {

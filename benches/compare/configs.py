@@ -199,9 +199,9 @@ def tls(name: str, upstream: Upstream) -> str:
 
 
 def make(
-    binary: Path, upstream: Upstream, folder: Path, core: int | None, variants: list[str], guided: Path | None = None
+    binary: Path, upstream: Upstream, folder: Path, core: int | None, variants: list[str], other: Path | None = None
 ) -> list[Server]:
-    """nginx, haproxy and envoy if they are installed, the sidecar, its build by profile if there is one, and `variants` of the sidecar."""
+    """nginx, haproxy and envoy if they are installed, the sidecar, another build of it if there is one, and `variants` of the sidecar."""
     made = []
     # The sidecar watches its configuration's folder: logs and records are written elsewhere, as they are where it is deployed.
     for name in ("config", "usage"):
@@ -235,8 +235,8 @@ def make(
         add("haproxy", HAPROXY, [haproxy, "-db", "-f"])
     if found := install.envoy():
         add("envoy", ENVOY, [str(found), "--concurrency", "1", "--disable-hot-restart", "--log-level", "error", "-c"])
-    if guided:
-        add("guided", SIDECAR, [str(guided), "serve", "--config"], GUARDS, METERING)
+    if other:
+        add("other", SIDECAR, [str(other), "serve", "--config"], GUARDS, METERING)
     for name, (guards, metering) in {"sidecar": (GUARDS, METERING), **{name: VARIANTS[name] for name in variants}}.items():
         add(name, SIDECAR, [str(binary), "serve", "--config"], guards, metering)
     return made

@@ -58,7 +58,7 @@ ROWS = {
     "binary": ("binary", "MiB", 1),
 } | scaling.ROWS | secure.ROWS
 # Who can translate.
-SIDECARS = ("sidecar", "guided")
+SIDECARS = ("sidecar", "other")
 # What is measured unless --only says otherwise, and the rows each gives.
 DEFAULT_GROUPS = {
     "start": ("rss_idle", "ready", "binary"),
