@@ -34,6 +34,16 @@ fn a_full_disk_is_a_failure() {
     assert!(told.starts_with("error: cannot write to standard output: "), "{told}");
 }
 
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_under_standard_error_changes_no_status() {
+    for words in [&["check", "--config", "/nowhere.yaml"][..], &["audit", "verify", "--config", "/nowhere.yaml"]] {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let ended = Command::new(env!("CARGO_BIN_EXE_llm-sidecar")).args(words).stderr(full).status().unwrap();
+        assert_eq!(ended.code(), Some(1), "{words:?}");
+    }
+}
+
 #[tokio::test]
 #[cfg(target_os = "linux")]
 async fn a_full_disk_under_its_log_keeps_it_from_nothing() {

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 
+use super::out;
 use crate::inject::{self, Action, Cluster, Fate, Native, Report, Settings};
 
 /// Of `inject`.
@@ -143,9 +144,9 @@ fn tell(reports: &[Report], check: bool) {
             Fate::Skipped => "skipped: it runs no pods".to_owned(),
             Fate::Refused(refusal) => format!("refused ({}): {}", refusal.reason, refusal.message),
         };
-        eprintln!("{}: {fate}", report.name);
+        out::note(format_args!("{}: {fate}", report.name));
         for warning in &report.warnings {
-            eprintln!("{}: warning: {warning}", report.name);
+            out::note(format_args!("{}: warning: {warning}", report.name));
         }
     }
 }

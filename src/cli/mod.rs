@@ -1,5 +1,4 @@
 //! The command line.
-#![expect(clippy::print_stderr, reason = "these are the answers of commands to the person who typed them")]
 #![expect(clippy::disallowed_methods, reason = "a command has its process to itself")]
 
 mod audit;
@@ -172,7 +171,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            out::note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
@@ -191,7 +190,7 @@ fn check(file: ConfigFile) -> ExitCode {
             ExitCode::SUCCESS
         }
         Err(failed) => {
-            eprintln!("{failed}");
+            out::note(failed);
             ExitCode::FAILURE
         }
     }

@@ -1,4 +1,4 @@
-//! Standard output.
+//! Standard output and standard error.
 
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
@@ -14,12 +14,17 @@ pub fn text(text: impl Display) {
     write(format_args!("{text}"));
 }
 
+/// Writes a line to standard error, as far as it can be: of what cannot be written there nobody could be told, and the command goes on.
+pub fn note(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 fn write(text: std::fmt::Arguments<'_>) {
     let mut out = std::io::stdout().lock();
     let Err(error) = out.write_fmt(text).and_then(|()| out.flush()) else { return };
     if error.kind() == ErrorKind::BrokenPipe {
         std::process::exit(0);
     }
-    eprintln!("error: cannot write to standard output: {error}");
+    note(format_args!("error: cannot write to standard output: {error}"));
     std::process::exit(1);
 }

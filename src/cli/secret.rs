@@ -113,7 +113,7 @@ fn rotate(options: &Rotate) -> anyhow::Result<()> {
             None => kept += 1,
             Some(_) if value.is_elsewhere => {
                 left += 1;
-                eprintln!("{}: comes from the environment or a file of its own; encrypt it anew there", shown());
+                out::note(format_args!("{}: comes from the environment or a file of its own; encrypt it anew there", shown()));
             }
             Some(new) => {
                 out::line(shown());
