@@ -63,13 +63,15 @@ fn a_release_that_counts_writes_where_it_is_told() {
 fn anything_else_is_built_as_it_was_asked_for() {
     let folder = Folder::of(THIS);
     let elsewhere: Vec<&str> = OPTIMIZED[..5].iter().copied().chain(["/any/target/ci/deps"]).collect();
+    let below_such_a_folder: Vec<&str> = OPTIMIZED[..5].iter().copied().chain(["/any/release/target/ci/deps"]).collect();
     let for_a_target = [&OPTIMIZED[..], &["--target", "aarch64-unknown-linux-gnu"]].concat();
     let by_its_own = [&OPTIMIZED[..], &["-Cprofile-use=/other"]].concat();
     let a_macro = ["--crate-type", "proc-macro", "--out-dir", "/any/target/release/deps"];
-    for arguments in [&elsewhere[..], &for_a_target, &by_its_own, &a_macro, &["--print", "cfg"]] {
+    for arguments in [&elsewhere[..], &below_such_a_folder, &for_a_target, &by_its_own, &a_macro, &["--print", "cfg"]] {
         assert_eq!(folder.given(arguments), arguments.join(" "));
     }
     assert!(!folder.guides("/any/target/debug/build/llm-sidecar-1/out"));
+    assert!(!folder.guides("/any/release/target/ci/build/llm-sidecar-1/out"));
 }
 
 #[test]
